@@ -1,0 +1,198 @@
+//! The structure of a schema: its fingerprint, its comparison, its kind and its depth.
+//!
+//! A structure is encoded without ambiguity: names are sorted, every kind of thing begins with a tag of its own, every
+//! list and every text with its length. Two structures with one encoding are one structure, so that comparing the
+//! encodings compares the structures, in one place of memory instead of along a tree.
+
+use super::alloc::{exact, exhausted, with_capacity};
+use super::json::{Json, Member, Object};
+use super::number::Decimal;
+use super::types::{Property, Type};
+use crate::error::Result;
+use sha2::{Digest, Sha256};
+
+/// 128 bits that stand for a structure.
+pub type Fingerprint = [u8; 16];
+
+/// What a structure looks like at a glance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum StructureKind {
+    /// No nested object or array.
+    Simple,
+    /// Some nested object or array.
+    Complex,
+    /// An array itself.
+    Array,
+    /// Not an object.
+    Invalid,
+}
+
+impl StructureKind {
+    /// The kind of a plain JSON value taken for properties.
+    pub fn of(value: &Json) -> Self {
+        match value {
+            Json::Array(_) => StructureKind::Array,
+            Json::Object(object) => {
+                let nests = |value: &Json| matches!(value, Json::Array(_) | Json::Object(_));
+                if object.members().iter().any(|member| nests(&member.value)) {
+                    StructureKind::Complex
+                } else {
+                    StructureKind::Simple
+                }
+            }
+            _ => StructureKind::Invalid,
+        }
+    }
+}
+
+/// The places `0..count` in the order of the names found there, equal names in the order of their places.
+pub(crate) fn sorted_by<'a>(count: usize, name: impl Fn(usize) -> &'a str) -> Result<Box<[u32]>> {
+    let mut order = with_capacity(count)?;
+    order.extend(0..u32::try_from(count).unwrap_or(u32::MAX));
+    if !order.is_sorted_by(|a, b| name(*a as usize) <= name(*b as usize)) {
+        order.sort_unstable_by(|a, b| name(*a as usize).cmp(name(*b as usize)).then(a.cmp(b)));
+    }
+    exact(order)
+}
+
+mod tag {
+    pub(super) const BUILTIN: u8 = 1;
+    pub(super) const MODEL: u8 = 2;
+    pub(super) const ARRAY_OF_ANYTHING: u8 = 3;
+    pub(super) const ARRAY: u8 = 4;
+    pub(super) const ANONYMOUS: u8 = 5;
+    pub(super) const NULL: u8 = 16;
+    pub(super) const FALSE: u8 = 17;
+    pub(super) const TRUE: u8 = 18;
+    pub(super) const DECIMAL: u8 = 19;
+    pub(super) const HUGE_NUMBER: u8 = 20;
+    pub(super) const STRING: u8 = 21;
+    pub(super) const JSON_ARRAY: u8 = 22;
+    pub(super) const JSON_OBJECT: u8 = 23;
+}
+
+struct Encoder(Vec<u8>);
+
+impl Encoder {
+    fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        self.0.try_reserve(bytes.len()).map_err(exhausted)?;
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn tag(&mut self, tag: u8) -> Result<()> {
+        self.bytes(&[tag])
+    }
+
+    /// Seven bits a byte, the last without the top bit: short for what is short, and no length begins another.
+    fn length(&mut self, mut length: usize) -> Result<()> {
+        while length >= 0x80 {
+            self.tag(length as u8 | 0x80)?;
+            length >>= 7;
+        }
+        self.tag(length as u8)
+    }
+
+    fn text(&mut self, text: &str) -> Result<()> {
+        self.length(text.len())?;
+        self.bytes(text.as_bytes())
+    }
+
+    fn property(&mut self, property: &Property) -> Result<()> {
+        self.text(&property.name)?;
+        self.ty(&property.ty)?;
+        self.object(&property.attributes)
+    }
+
+    fn ty(&mut self, ty: &Type) -> Result<()> {
+        match ty {
+            Type::Builtin(builtin) => self.bytes(&[tag::BUILTIN, *builtin as u8]),
+            Type::Model(name) => {
+                self.tag(tag::MODEL)?;
+                self.text(name)
+            }
+            Type::Array(element) => match element.first() {
+                None => self.tag(tag::ARRAY_OF_ANYTHING),
+                Some(element) => {
+                    self.tag(tag::ARRAY)?;
+                    self.ty(element)
+                }
+            },
+            Type::Anonymous(properties) => {
+                self.tag(tag::ANONYMOUS)?;
+                self.length(properties.len())?;
+                for &place in &sorted_by(properties.len(), |place| &properties[place].name)? {
+                    self.property(&properties[place as usize])?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn object(&mut self, object: &Object) -> Result<()> {
+        let members = object.members();
+        self.length(members.len())?;
+        if members.is_sorted_by(|a, b| a.key <= b.key) {
+            return members.iter().try_for_each(|member| self.member(member));
+        }
+        object.sorted()?.iter().try_for_each(|&place| self.member(&members[place as usize]))
+    }
+
+    fn member(&mut self, member: &Member) -> Result<()> {
+        self.text(&member.key)?;
+        self.json(&member.value)
+    }
+
+    fn json(&mut self, value: &Json) -> Result<()> {
+        match value {
+            Json::Null => self.tag(tag::NULL),
+            Json::Bool(false) => self.tag(tag::FALSE),
+            Json::Bool(true) => self.tag(tag::TRUE),
+            Json::Number(lexeme) => match Decimal::new(lexeme) {
+                Some(decimal) => {
+                    self.bytes(&[tag::DECIMAL, u8::from(decimal.is_negative())])?;
+                    self.bytes(&decimal.point().to_le_bytes())?;
+                    let digits = decimal.digits();
+                    self.length(digits[0].len() + digits[1].len())?;
+                    self.bytes(digits[0].as_bytes())?;
+                    self.bytes(digits[1].as_bytes())
+                }
+                None => {
+                    self.tag(tag::HUGE_NUMBER)?;
+                    self.text(lexeme)
+                }
+            },
+            Json::String(text) => {
+                self.tag(tag::STRING)?;
+                self.text(text)
+            }
+            Json::Array(items) => {
+                self.tag(tag::JSON_ARRAY)?;
+                self.length(items.len())?;
+                items.iter().try_for_each(|item| self.json(item))
+            }
+            Json::Object(object) => {
+                self.tag(tag::JSON_OBJECT)?;
+                self.object(object)
+            }
+        }
+    }
+}
+
+/// The encoding of properties that come sorted by name.
+pub(crate) fn encode<'a>(count: usize, properties: impl Iterator<Item = &'a Property>) -> Result<Box<[u8]>> {
+    let mut encoder = Encoder(Vec::new());
+    encoder.length(count)?;
+    for property in properties {
+        encoder.property(property)?;
+    }
+    exact(encoder.0)
+}
+
+/// The fingerprint of an encoded structure.
+pub(crate) fn fingerprint(encoding: &[u8]) -> Fingerprint {
+    let digest = Sha256::digest(encoding);
+    let mut fingerprint = [0; 16];
+    fingerprint.copy_from_slice(&digest[..16]);
+    fingerprint
+}
