@@ -1,0 +1,134 @@
+//! The C functions: each checks its arguments, makes one call into the core, and turns the result into a status.
+//!
+//! Functions that can run the host's destructors are `extern "C-unwind"` and have two parts: the guarded one does the
+//! work and lists what is due, the other one ([`run_due`]) calls the host, outside of every guard, so that a C++
+//! exception passes through.
+
+// The names of C, as they stand in the header.
+#![allow(non_camel_case_types)]
+
+mod args;
+mod error;
+mod load;
+mod model;
+mod owner;
+mod registry;
+mod schema;
+mod snapshot;
+mod tenant;
+#[cfg(feature = "test-hooks")]
+mod test_hooks;
+mod version;
+
+pub use error::{mreg_error, mreg_error_init, mreg_status};
+pub use load::*;
+pub use model::*;
+pub use owner::*;
+pub use registry::*;
+pub use schema::*;
+pub use snapshot::*;
+pub use tenant::*;
+pub use version::*;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::core::due::{self, DueList};
+use crate::error::{Error, Result, Status};
+
+/// A text of the caller's: UTF-8 bytes and their number.
+///
+/// `length` may be `MREG_NUL_TERMINATED`. `{NULL, 0}` is the empty text. The library reads it during the call only.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct mreg_text {
+    /// The first byte; NULL only where `length` is 0.
+    pub data: *const std::ffi::c_char,
+    /// The number of bytes, or `MREG_NUL_TERMINATED`.
+    pub length: usize,
+}
+
+impl mreg_text {
+    pub(crate) const EMPTY: mreg_text = mreg_text { data: std::ptr::null(), length: 0 };
+}
+
+/// Given as the length of a text that ends with a NUL byte.
+pub const MREG_NUL_TERMINATED: usize = usize::MAX;
+
+/// The handle of nothing, of every type.
+pub const MREG_NULL: u64 = 0;
+
+/// Called once with the `user_data` that it was handed in with, when nothing holds the model or the owner any more.
+///
+/// It runs on the thread whose call let go last, before that call returns, with no lock of the library held. It may call
+/// any function of the library. It may throw a C++ exception, which passes through the call; leaving it with `longjmp`
+/// is forbidden, and survived: what else was due runs at the thread's next call that can run destructors, or when the
+/// registry is destroyed.
+pub type mreg_destructor = Option<unsafe extern "C-unwind" fn(user_data: *mut std::ffi::c_void)>;
+
+/// Runs the work of an extern function; a panic of ours becomes a status with the panic's message.
+///
+/// # Safety
+/// `error` is NULL or points to an `mreg_error` of the caller's.
+#[inline(always)]
+unsafe fn guard(error: *mut mreg_error, work: impl FnOnce() -> Result<()>) -> mreg_status {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(())) => Status::OK as mreg_status,
+        // SAFETY: `error` is as the caller of this function promises.
+        Ok(Err(failure)) => unsafe { error::report(error, &failure) },
+        // SAFETY: as above.
+        Err(panic) => unsafe { error::report(error, &panicked(panic.as_ref())) },
+    }
+}
+
+#[cold]
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+    let message = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    Error::new(Status::ERROR_INTERNAL, "modelreg", format!("internal error: {message} (please report it)"))
+}
+
+/// As [`guard`], for work that can let go of what has a destructor: `work` lists it, whether it succeeds or fails, and
+/// names the registry. The caller has to call [`run_due`] afterwards.
+///
+/// # Safety
+/// As [`guard`].
+unsafe fn guard_due(error: *mut mreg_error, work: impl FnOnce(&mut DueList, &mut u32) -> Result<()>) -> mreg_status {
+    // SAFETY: as the caller of this function promises.
+    unsafe {
+        guard(error, || {
+            let (mut gone, mut registry) = (DueList::default(), 0);
+            let result = work(&mut gone, &mut registry);
+            due::append(registry, gone);
+            result
+        })
+    }
+}
+
+/// Calls the destructors that are due, one after the other, with no lock held and no guard around.
+///
+/// `destroyed` is the number of the registry that was destroyed, or 0.
+#[inline(never)]
+fn run_due(destroyed: u32) {
+    let frame = std::ptr::from_ref(&destroyed).addr();
+    let begun = catch_unwind(|| due::begin(frame, (destroyed != 0).then_some(destroyed)));
+    let Ok(Some(turn)) = begun else { return };
+    // Nothing in this frame needs dropping: an exception of the host's may pass through it.
+    while let Ok(Some((destroy, user_data))) = catch_unwind(|| due::take(turn)) {
+        // SAFETY: the host handed in the function together with its argument, and the list gives each once.
+        unsafe { destroy(user_data.0) };
+    }
+}
+
+/// Stores the default of a struct that can grow.
+///
+/// # Safety
+/// `pointer` is NULL or points to memory for a `T`; it need not be aligned.
+unsafe fn init<T: args::Growable>(pointer: *mut T) {
+    if !pointer.is_null() {
+        // SAFETY: as the caller promises.
+        unsafe { pointer.write_unaligned(T::DEFAULT) };
+    }
+}

@@ -1,0 +1,432 @@
+//! Registries.
+
+use std::ffi::c_char;
+use std::mem::{offset_of, size_of};
+
+use crate::core::handle::MAX_SLOTS;
+use crate::core::partition::MAX_LABEL;
+use crate::core::registry::{self, Options, resolve_locked};
+use crate::core::snapshot;
+use crate::core::tenant::Stats;
+use crate::error::{Error, Result, Status};
+
+use super::args::{self, Growable};
+use super::{guard, guard_due, mreg_error, mreg_model, mreg_snapshot, mreg_status, mreg_text, run_due};
+
+/// A registry: one container of owners, models and tenants.
+pub type mreg_registry = u64;
+
+/// The settings of a new registry. Begin with `MREG_REGISTRY_OPTIONS_INIT` or `mreg_registry_options_init`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mreg_registry_options {
+    /// `sizeof(mreg_registry_options)`, set by the caller.
+    pub struct_size: usize,
+    /// The most models that may be registered at once; 0 for as many as there can be (33,554,432).
+    pub max_models: u32,
+    /// The most owners that may be registered at once; 0 for as many as there can be (33,554,432).
+    pub max_owners: u32,
+    /// Tenant codes that stand for `global`; may be NULL where there is none. Read during the call only.
+    pub reserved_tenants: *const mreg_text,
+    /// How many reserved codes there are; at most 1,024.
+    pub reserved_tenant_count: usize,
+}
+
+// SAFETY: `repr(C)`, the size first, integers and pointers for which any bytes are a value.
+unsafe impl Growable for mreg_registry_options {
+    const FIRST_SIZE: usize = size_of::<mreg_registry_options>();
+    const DEFAULT: Self = mreg_registry_options {
+        struct_size: size_of::<mreg_registry_options>(),
+        max_models: 0,
+        max_owners: 0,
+        reserved_tenants: std::ptr::null(),
+        reserved_tenant_count: 0,
+    };
+}
+
+/// What a registry counts. Begin with `MREG_REGISTRY_STATS_INIT` or `mreg_registry_stats_init`.
+///
+/// The registry's counts begin anew at each clear; those of the cache go on.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mreg_registry_stats {
+    /// `sizeof(mreg_registry_stats)`, set by the caller.
+    pub struct_size: usize,
+    /// Registrations, also those that replaced or moved a model.
+    pub registered_total: u64,
+    /// Models that were found by their structure.
+    pub reused_total: u64,
+    /// Distinct structures in each partition, summed over all partitions.
+    pub unique_structures: u64,
+    /// Partitions, without `global`.
+    pub tenants: u64,
+    /// Models registered now.
+    pub models: u64,
+    /// Owners registered now.
+    pub owners: u64,
+    /// The generation: 1, and one more for each clear.
+    pub generation: u64,
+    /// Bytes of what is registered or held now: models, names, schemas, owners, lists, snapshots.
+    pub bytes_in_use: u64,
+    /// Bytes of slots that were used once: they are reused, and never returned.
+    pub bytes_reserved: u64,
+    /// Lists that were answered from the cache.
+    pub cache_hits: u64,
+    /// Lists that had to be built.
+    pub cache_misses: u64,
+    /// Built lists that a change made out of date.
+    pub cache_invalidations: u64,
+}
+
+// SAFETY: `repr(C)`, the size first, integers for which any bytes are a value.
+unsafe impl Growable for mreg_registry_stats {
+    const FIRST_SIZE: usize = offset_of!(mreg_registry_stats, cache_invalidations) + size_of::<u64>();
+    const DEFAULT: Self = mreg_registry_stats {
+        struct_size: size_of::<mreg_registry_stats>(),
+        registered_total: 0,
+        reused_total: 0,
+        unique_structures: 0,
+        tenants: 0,
+        models: 0,
+        owners: 0,
+        generation: 0,
+        bytes_in_use: 0,
+        bytes_reserved: 0,
+        cache_hits: 0,
+        cache_misses: 0,
+        cache_invalidations: 0,
+    };
+}
+
+impl From<Stats> for mreg_registry_stats {
+    fn from(stats: Stats) -> Self {
+        mreg_registry_stats {
+            struct_size: size_of::<mreg_registry_stats>(),
+            registered_total: stats.registered_total,
+            reused_total: stats.reused_total,
+            unique_structures: stats.unique_structures,
+            tenants: stats.tenants,
+            models: stats.models,
+            owners: stats.owners,
+            generation: stats.generation,
+            bytes_in_use: stats.bytes_in_use,
+            bytes_reserved: stats.bytes_reserved,
+            cache_hits: stats.cache_hits,
+            cache_misses: stats.cache_misses,
+            cache_invalidations: stats.cache_invalidations,
+        }
+    }
+}
+
+/// Makes registry options ready for use: the same bytes as `MREG_REGISTRY_OPTIONS_INIT`.
+///
+/// NULL does nothing. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// `options` is NULL or points to memory for the struct.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_registry_options_init(options: *mut mreg_registry_options) {
+    // SAFETY: as the caller promises.
+    unsafe { super::init(options) }
+}
+
+/// Makes registry statistics ready for use: the same bytes as `MREG_REGISTRY_STATS_INIT`.
+///
+/// NULL does nothing. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// `stats` is NULL or points to memory for the struct.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_registry_stats_init(stats: *mut mreg_registry_stats) {
+    // SAFETY: as the caller promises.
+    unsafe { super::init(stats) }
+}
+
+/// Makes a registry.
+///
+/// `options` may be NULL for the defaults. `*registry` is the caller's to destroy with `mreg_registry_destroy`.
+///
+/// Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
+/// `MREG_ERROR_INVALID_ARGUMENT` for more than 1,024 reserved codes, `MREG_ERROR_INVALID_UTF8`,
+/// `MREG_ERROR_TOO_LONG` and `MREG_ERROR_INVALID_NAME` for a reserved code, `MREG_ERROR_FULL` while 8,191 registries are
+/// alive, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// Pointers that are not NULL point to what their types say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_registry_create(
+    options: *const mreg_registry_options,
+    registry: *mut mreg_registry,
+    error: *mut mreg_error,
+) -> mreg_status {
+    let work = || {
+        // SAFETY: as the caller promises.
+        let out = unsafe { args::out(registry, 0, "registry") }?;
+        // SAFETY: as the caller promises.
+        let options = unsafe { read_options(options) }?;
+        out.put(registry::create(options)?);
+        Ok(())
+    };
+    // SAFETY: as the caller promises.
+    unsafe { guard(error, work) }
+}
+
+/// # Safety
+/// As [`mreg_registry_create`].
+unsafe fn read_options(options: *const mreg_registry_options) -> Result<Options> {
+    // SAFETY: as the caller promises.
+    let options = unsafe { args::read_struct(options, "options") }?;
+    let most = |value: u32| if value == 0 { MAX_SLOTS } else { value.min(MAX_SLOTS) };
+    let count = options.reserved_tenant_count;
+    if count > 1024 {
+        return Err(Error::new(
+            Status::ERROR_INVALID_ARGUMENT,
+            "reserved_tenant_count",
+            format!("reserved_tenant_count: {count} reserved codes are too many (the limit is 1024)"),
+        ));
+    }
+    // SAFETY: as the caller promises; the array is only read.
+    let codes = unsafe { args::buffer(options.reserved_tenants.cast_mut(), count, "reserved_tenants") }?;
+    let mut reserved_tenants = Vec::new();
+    for code in codes {
+        // SAFETY: the caller filled the array.
+        let code = unsafe { args::text_in(code.assume_init_read(), "reserved_tenants") }?;
+        crate::core::owner::check_text("reserved tenant code", code, MAX_LABEL)?;
+        reserved_tenants.push(code.to_owned());
+    }
+    Ok(Options { max_models: most(options.max_models), max_owners: most(options.max_owners), reserved_tenants })
+}
+
+/// The process-wide registry, made on first use.
+///
+/// It lives as long as the process: it can be cleared and not destroyed.
+///
+/// Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_FULL`, `MREG_ERROR_OUT_OF_MEMORY`. Any
+/// thread. Since 0.1.0.
+///
+/// # Safety
+/// Pointers that are not NULL point to what their types say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_registry_default(registry: *mut mreg_registry, error: *mut mreg_error) -> mreg_status {
+    let work = || {
+        // SAFETY: as the caller promises.
+        let out = unsafe { args::out(registry, 0, "registry") }?;
+        out.put(registry::default_registry()?);
+        Ok(())
+    };
+    // SAFETY: as the caller promises.
+    unsafe { guard(error, work) }
+}
+
+/// Destroys a registry: all of its handles are stale from then on.
+///
+/// Other threads may be inside calls on it: each finishes, or finds it gone; nothing waits. Held snapshots and held models
+/// outlive it. `MREG_NULL` does nothing and succeeds. Runs destructors.
+///
+/// Errors: `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
+/// `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_INVALID_ARGUMENT` for the default registry. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// `error` is NULL or points to an `mreg_error`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn mreg_registry_destroy(registry: mreg_registry, error: *mut mreg_error) -> mreg_status {
+    let mut number = 0;
+    // SAFETY: as the caller promises.
+    let status = unsafe {
+        guard_due(error, |gone, of| {
+            if registry != 0 {
+                (*gone, *of) = registry::destroy(registry)?;
+                number = *of;
+            }
+            Ok(())
+        })
+    };
+    run_due(number);
+    status
+}
+
+/// Forgets every model and every tenant at once: from the moment it begins, no reader sees any of them.
+///
+/// Owners stay registered; the next question about one answers an empty list. Model handles from before are stale, and
+/// the registry's counts are zero. Runs destructors.
+///
+/// Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+/// `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_POISONED`. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// `error` is NULL or points to an `mreg_error`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn mreg_registry_clear(registry: mreg_registry, error: *mut mreg_error) -> mreg_status {
+    // SAFETY: as the caller promises.
+    let status = unsafe {
+        guard_due(error, |gone, of| {
+            let mut locked = resolve_locked(registry)?;
+            *of = locked.registry.number;
+            locked.clear(gone);
+            Ok(())
+        })
+    };
+    run_due(0);
+    status
+}
+
+/// Takes back at once the memory of what was let go, which later changes otherwise take back in steps. Runs destructors
+/// that were still due.
+///
+/// Errors: as `mreg_registry_clear`. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// `error` is NULL or points to an `mreg_error`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn mreg_registry_reclaim(registry: mreg_registry, error: *mut mreg_error) -> mreg_status {
+    // SAFETY: as the caller promises.
+    let status = unsafe {
+        guard_due(error, |gone, of| {
+            let mut locked = resolve_locked(registry)?;
+            *of = locked.registry.number;
+            locked.reclaim_all(gone);
+            Ok(())
+        })
+    };
+    run_due(0);
+    status
+}
+
+/// The registry's generation: 1 for a new one, and one more for each clear.
+///
+/// Errors: as `mreg_registry_clear`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// Pointers that are not NULL point to what their types say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_registry_generation(
+    registry: mreg_registry,
+    generation: *mut u64,
+    error: *mut mreg_error,
+) -> mreg_status {
+    let work = || {
+        // SAFETY: as the caller promises.
+        let out = unsafe { args::out(generation, 0, "generation") }?;
+        out.put(resolve_locked(registry)?.generation());
+        Ok(())
+    };
+    // SAFETY: as the caller promises.
+    unsafe { guard(error, work) }
+}
+
+/// What the registry counts. `stats->struct_size` is set by the caller.
+///
+/// Errors: as `mreg_registry_clear`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`,
+/// `MREG_ERROR_STRUCT_SIZE`. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// Pointers that are not NULL point to what their types say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_registry_get_stats(
+    registry: mreg_registry,
+    stats: *mut mreg_registry_stats,
+    error: *mut mreg_error,
+) -> mreg_status {
+    let work = || {
+        // SAFETY: as the caller promises.
+        let out = unsafe { args::out_struct(stats, "stats") }?;
+        out.put(resolve_locked(registry)?.stats().into());
+        Ok(())
+    };
+    // SAFETY: as the caller promises.
+    unsafe { guard(error, work) }
+}
+
+/// Copies the handles of all models outside `global`, by partition in the order the partitions came to be, in each in the
+/// order of registration.
+///
+/// As many as `capacity` has room for; `*count` is how many there are. `(NULL, 0)` asks for the number. The handles hold
+/// nothing: a model may be gone when its handle is used.
+///
+/// Errors: as `mreg_registry_clear`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_TOO_LONG`,
+/// `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// Pointers that are not NULL point to what their types say; `models` to room for `capacity` handles.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_registry_models(
+    registry: mreg_registry,
+    models: *mut mreg_model,
+    capacity: usize,
+    count: *mut usize,
+    error: *mut mreg_error,
+) -> mreg_status {
+    let work = || {
+        // SAFETY: as the caller promises.
+        let out = unsafe { args::out(count, 0, "count") }?;
+        // SAFETY: as the caller promises.
+        let room = unsafe { args::buffer(models, capacity, "models") }?;
+        let locked = resolve_locked(registry)?;
+        let partitions: Vec<u32> = locked.partitions.from_sequence(1).collect();
+        let all = locked.models_in(&partitions)?;
+        for (to, from) in room.iter_mut().zip(&all) {
+            to.write(*from);
+        }
+        out.put(all.len());
+        Ok(())
+    };
+    // SAFETY: as the caller promises.
+    unsafe { guard(error, work) }
+}
+
+/// Holds all models outside `global` as a snapshot, in the order of `mreg_registry_models`.
+///
+/// `*snapshot` is the caller's to free with `mreg_snapshot_free`; until then each of the models is held. Its stamp is 0.
+///
+/// Errors: as `mreg_registry_models`, `MREG_ERROR_FULL`. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// Pointers that are not NULL point to what their types say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_registry_hold_models(
+    registry: mreg_registry,
+    snapshot: *mut mreg_snapshot,
+    error: *mut mreg_error,
+) -> mreg_status {
+    let work = || {
+        // SAFETY: as the caller promises.
+        let out = unsafe { args::out(snapshot, 0, "snapshot") }?;
+        let mut locked = resolve_locked(registry)?;
+        let partitions: Vec<u32> = locked.partitions.from_sequence(1).collect();
+        let all = locked.models_in(&partitions)?;
+        out.put(locked.hold_models(all, snapshot::no_stamp())?);
+        Ok(())
+    };
+    // SAFETY: as the caller promises.
+    unsafe { guard(error, work) }
+}
+
+/// The newest model of a name: in `global`, else in the first partition that has one, in the order the partitions came to
+/// be. `*model` is `MREG_NULL` where there is none; that is no error.
+///
+/// The handle holds nothing: the model may be gone when it is used.
+///
+/// Errors: as `mreg_registry_clear`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`,
+/// `MREG_ERROR_TOO_LONG`, `MREG_ERROR_INVALID_UTF8`. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// Pointers that are not NULL point to what their types say; `name` to `name_length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_registry_find_model(
+    registry: mreg_registry,
+    name: *const c_char,
+    name_length: usize,
+    model: *mut mreg_model,
+    error: *mut mreg_error,
+) -> mreg_status {
+    let work = || {
+        // SAFETY: as the caller promises.
+        let out = unsafe { args::out(model, 0, "model") }?;
+        // SAFETY: as the caller promises.
+        let name = unsafe { args::text(name, name_length, "name") }?;
+        out.put(resolve_locked(registry)?.find_model(None, name.as_bytes())?);
+        Ok(())
+    };
+    // SAFETY: as the caller promises.
+    unsafe { guard(error, work) }
+}

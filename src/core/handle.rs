@@ -1,0 +1,180 @@
+//! How a handle is laid out in 64 bits, and how its bits are told apart.
+//!
+//! ```text
+//! 63  62..60  59..47     46..22     21..0
+//!  0  tag     registry   index      generation
+//! ```
+//!
+//! The top bit is 0, so that a Java `long` or a JavaScript number never turns negative. The tag is never 0, so the low
+//! half of a handle alone, which is what an FFI with a wrong return type leaves of it, is no handle. A registry's own
+//! handle has its generation in all 47 bits below the registry's number. Schemas, snapshots and load reports belong to
+//! the process and not to a registry: their registry number is 0.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use once_cell::sync::Lazy;
+
+use crate::error::Status;
+
+/// Bits of a generation in the handle of anything but a registry.
+pub const GENERATION_BITS: u32 = if cfg!(feature = "small-generations") { 3 } else { 22 };
+/// Bits of a slot's index.
+pub const INDEX_BITS: u32 = 25;
+/// Bits of a registry's number.
+pub const REGISTRY_BITS: u32 = 13;
+/// The most slots a table can have: 33,554,432.
+pub const MAX_SLOTS: u32 = 1 << INDEX_BITS;
+/// The most registries that can be alive at once; number 0 stands for the process.
+pub const MAX_REGISTRIES: usize = (1 << REGISTRY_BITS) - 1;
+
+const INDEX_SHIFT: u32 = 22;
+const REGISTRY_SHIFT: u32 = INDEX_SHIFT + INDEX_BITS;
+const TAG_SHIFT: u32 = REGISTRY_SHIFT + REGISTRY_BITS;
+/// The bits of a generation, as a mask.
+pub const GENERATION_MASK: u32 = (1 << GENERATION_BITS) - 1;
+const REGISTRY_GENERATION_MASK: u64 = (1 << REGISTRY_SHIFT) - 1;
+
+/// The type of the thing that a handle stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Tag {
+    /// A registry.
+    Registry = 1,
+    /// An owner: a data source, an app, or of a host's kind.
+    Owner = 2,
+    /// A model.
+    Model = 3,
+    /// A parsed schema.
+    Schema = 4,
+    /// A held snapshot.
+    Snapshot = 5,
+    /// The report of a loaded application.
+    LoadReport = 6,
+}
+
+impl Tag {
+    fn from_bits(bits: u64) -> Option<Tag> {
+        [Tag::Registry, Tag::Owner, Tag::Model, Tag::Schema, Tag::Snapshot, Tag::LoadReport]
+            .into_iter()
+            .find(|tag| *tag as u64 == bits)
+    }
+
+    /// The word for people.
+    pub fn text(self) -> &'static str {
+        match self {
+            Tag::Registry => "registry",
+            Tag::Owner => "owner",
+            Tag::Model => "model",
+            Tag::Schema => "schema",
+            Tag::Snapshot => "snapshot",
+            Tag::LoadReport => "load report",
+        }
+    }
+}
+
+/// The parts of a handle that is not a registry's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Parts {
+    /// The registry's number; 0 for what belongs to the process.
+    pub registry: u32,
+    /// The index of the slot.
+    pub index: u32,
+    /// The generation, as it stands in the handle.
+    pub generation: u32,
+}
+
+/// Where this copy of the library starts to count generations.
+///
+/// Random, so that two copies of the library in one process do not accept each other's handles.
+pub fn generation_base() -> u32 {
+    static BASE: Lazy<u32> = Lazy::new(|| random_word() as u32 & GENERATION_MASK);
+    *BASE
+}
+
+/// 64 random bits of this process.
+pub fn random_word() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    // The standard library seeds this state from the system's random source.
+    let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
+    hasher.write_u64(COUNT.fetch_add(1, Ordering::Relaxed));
+    hasher.finish()
+}
+
+/// The generation of a slot that was used `uses` times, as it stands in a handle.
+pub fn generation(uses: u32) -> u32 {
+    generation_base().wrapping_add(uses) & GENERATION_MASK
+}
+
+/// How many uses of a slot there can be before it is retired: one less than there are generations, so that a generation
+/// that was never given out is left to tell forged handles by.
+pub const MAX_USES: u32 = GENERATION_MASK;
+
+/// What a generation that is not the slot's own says: given out earlier, or never.
+pub fn classify(handle_generation: u32, slot_uses: u32) -> Status {
+    let uses = handle_generation.wrapping_sub(generation_base()) & GENERATION_MASK;
+    if uses != 0 && uses <= slot_uses { Status::ERROR_STALE_HANDLE } else { Status::ERROR_FORGED_HANDLE }
+}
+
+/// Packs a handle.
+pub fn encode(tag: Tag, parts: Parts) -> u64 {
+    (tag as u64) << TAG_SHIFT
+        | u64::from(parts.registry) << REGISTRY_SHIFT
+        | u64::from(parts.index) << INDEX_SHIFT
+        | u64::from(parts.generation)
+}
+
+/// Packs the handle of a registry.
+pub fn encode_registry(registry: u32, generation: u64) -> u64 {
+    (Tag::Registry as u64) << TAG_SHIFT
+        | u64::from(registry) << REGISTRY_SHIFT
+        | (generation & REGISTRY_GENERATION_MASK)
+}
+
+/// Takes a handle apart; nothing is repaired.
+///
+/// # Errors
+/// `ERROR_NULL_HANDLE`, `ERROR_FORGED_HANDLE` for a tag that stands for nothing, `ERROR_WRONG_HANDLE_TYPE` for another
+/// tag than `tag`.
+#[inline(always)]
+pub fn decode(handle: u64, tag: Tag) -> Result<Parts, Status> {
+    if handle >> TAG_SHIFT != tag as u64 {
+        return Err(wrong_tag(handle));
+    }
+    Ok(Parts {
+        registry: (handle >> REGISTRY_SHIFT) as u32 & ((1 << REGISTRY_BITS) - 1),
+        index: (handle >> INDEX_SHIFT) as u32 & (MAX_SLOTS - 1),
+        generation: handle as u32 & ((1 << INDEX_SHIFT) - 1),
+    })
+}
+
+/// Takes the handle of a registry apart into its number and generation.
+///
+/// # Errors
+/// As [`decode`].
+#[inline]
+pub fn decode_registry(handle: u64) -> Result<(u32, u64), Status> {
+    let parts = decode(handle, Tag::Registry)?;
+    Ok((parts.registry, handle & REGISTRY_GENERATION_MASK))
+}
+
+/// The generation bits that a registry's handle has room for.
+pub fn registry_generation(uses: u64) -> u64 {
+    uses & REGISTRY_GENERATION_MASK
+}
+
+/// The tag of a handle, if it has one that stands for something.
+pub fn tag_of(handle: u64) -> Option<Tag> {
+    Tag::from_bits(handle >> TAG_SHIFT)
+}
+
+#[cold]
+fn wrong_tag(handle: u64) -> Status {
+    if handle == 0 {
+        Status::ERROR_NULL_HANDLE
+    } else if tag_of(handle).is_some() {
+        Status::ERROR_WRONG_HANDLE_TYPE
+    } else {
+        Status::ERROR_FORGED_HANDLE
+    }
+}

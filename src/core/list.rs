@@ -1,0 +1,570 @@
+//! An owner's list of models: written under the registry's lock, read by anyone without one.
+//!
+//! A list is guarded by a version word (a seqlock). A writer makes it odd, changes the list, and makes it even again; a
+//! reader reads it, reads the list, and reads it once more: two equal even values mean that all it read is of one
+//! moment. Every field is an atomic, so a read that overlaps a change is a wrong answer that is thrown away, not a data
+//! race. The fences are those of Boehm, "Can seqlocks get along with programming language memory models?" (2012).
+//!
+//! Up to [`INLINE`] entries lie in the list's own block, laid out so that copying them touches two cache lines and
+//! looking one up by name touches three. Longer lists lie in runs of words of `memory`, with an index over the names.
+
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+use crate::error::Status;
+
+use super::memory::{self, Atomics, Words};
+
+/// How many entries a list has room for in its own block.
+pub const INLINE: usize = 10;
+
+/// How often a reader tries before it asks for the registry's lock.
+pub const RETRIES: usize = 64;
+
+/// Asks for an owner of any kind.
+pub const ANY_KIND: u32 = 0;
+
+/// Set in an identity while the owner is registered.
+const LIVE: u32 = 1 << 31;
+
+/// The list was changed since it was last built.
+const DIRTY: u64 = 1 << 63;
+/// The entries lie in runs of words.
+const LONG: u64 = 1 << 62;
+/// The models on the data source are listed apart from those that it owns.
+const PARTED: u64 = 1 << 61;
+/// How many entries are used.
+const USED: u64 = 0xFFFF_FFFF;
+
+/// A list's block: three cache lines.
+#[repr(C, align(64))]
+pub struct List {
+    version: AtomicU64,
+    /// Generation and `LIVE` in the low half, the owner's kind in the high half.
+    identity: AtomicU64,
+    /// The registry's word under which the content holds; under any other the list is empty.
+    valid: AtomicU64,
+    stamp: AtomicU64,
+    freshness: AtomicU64,
+    /// How many entries are used, gaps included, with `DIRTY` and `LONG`.
+    shape: AtomicU64,
+    ids: [AtomicU64; INLINE],
+    atoms: [AtomicU32; INLINE],
+    long_ids: AtomicU64,
+    long_atoms: AtomicU64,
+    long_index: AtomicU64,
+}
+
+// SAFETY: every field is an atomic integer or an array of them.
+unsafe impl Atomics for List {}
+
+/// A list's stamp, and the two freshness words for which it is the answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stamp {
+    /// The number that no other snapshot of that owner ever has.
+    pub stamp: u64,
+    /// The owner's freshness word.
+    pub owner: u64,
+    /// The registry's freshness word.
+    pub registry: u64,
+}
+
+/// What a reader found.
+pub enum Read<T> {
+    /// The answer.
+    Done(T),
+    /// The owner is another one, or none.
+    Gone,
+    /// The list has to be built first.
+    Unbuilt,
+    /// The models on the data source are in a list of their own.
+    Parted,
+    /// Writers were in the way too often.
+    Contended,
+}
+
+/// Which list of an owner's is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Which {
+    /// The models that it owns.
+    Owned,
+    /// The models whose data source it is.
+    On,
+}
+
+/// The head of a list as a reader saw it.
+#[derive(Clone, Copy)]
+struct Head {
+    version: u64,
+    kind: u32,
+    valid: u64,
+    shape: u64,
+}
+
+/// The identity of a registered owner with this generation.
+pub fn live_identity(generation: u32) -> u32 {
+    generation | LIVE
+}
+
+impl List {
+    #[inline(always)]
+    fn begin(&self, generation: u32) -> Read<Head> {
+        let version = self.version.load(Ordering::Acquire);
+        if version & 1 != 0 {
+            return Read::Contended;
+        }
+        let identity = self.identity.load(Ordering::Relaxed);
+        if identity as u32 != live_identity(generation) {
+            return Read::Gone;
+        }
+        Read::Done(Head {
+            version,
+            kind: (identity >> 32) as u32,
+            valid: self.valid.load(Ordering::Relaxed),
+            shape: self.shape.load(Ordering::Relaxed),
+        })
+    }
+
+    #[inline(always)]
+    fn unchanged(&self, version: u64) -> bool {
+        fence(Ordering::Acquire);
+        self.version.load(Ordering::Relaxed) == version
+    }
+
+    /// Runs `read` until what it read is of one moment.
+    #[inline(always)]
+    fn reading<T>(&self, generation: u32, mut read: impl FnMut(Head) -> Option<T>) -> Read<T> {
+        for _ in 0..RETRIES {
+            let head = match self.begin(generation) {
+                Read::Done(head) => head,
+                Read::Gone => return Read::Gone,
+                Read::Unbuilt | Read::Parted | Read::Contended => {
+                    std::hint::spin_loop();
+                    continue;
+                }
+            };
+            let answer = read(head);
+            if self.unchanged(head.version) {
+                return answer.map_or(Read::Unbuilt, Read::Done);
+            }
+        }
+        Read::Contended
+    }
+
+    /// The owner's kind.
+    #[inline]
+    pub fn kind(&self, generation: u32) -> Read<u32> {
+        self.reading(generation, |head| Some(head.kind))
+    }
+
+    /// Copies the list, as much of it as `out` has room for; gives its length, 0 for an owner of another kind.
+    #[inline]
+    pub fn copy(
+        &self,
+        generation: u32,
+        kind: u32,
+        which: Which,
+        registry_word: &AtomicU64,
+        out: &mut [MaybeUninit<u64>],
+    ) -> Read<(usize, Stamp)> {
+        self.built(generation, kind, which, registry_word, |shape, used| {
+            for (to, from) in out.iter_mut().zip(self.ids(shape).iter().take(used)) {
+                to.write(from.load(Ordering::Relaxed));
+            }
+        })
+    }
+
+    /// Runs `each` over a list that is built, until it has seen it at one moment.
+    #[inline(always)]
+    fn built(
+        &self,
+        generation: u32,
+        kind: u32,
+        which: Which,
+        registry_word: &AtomicU64,
+        mut each: impl FnMut(u64, usize),
+    ) -> Read<(usize, Stamp)> {
+        let answer = self.reading(generation, |head| {
+            if which == Which::On && head.shape & PARTED != 0 {
+                return Some(None);
+            }
+            let registry = registry_word.load(Ordering::Acquire);
+            if head.valid != registry || head.shape & DIRTY != 0 {
+                return None;
+            }
+            let stamp = Stamp {
+                stamp: self.stamp.load(Ordering::Relaxed),
+                owner: self.freshness.load(Ordering::Relaxed),
+                registry,
+            };
+            if kind != ANY_KIND && kind != head.kind {
+                return Some(Some((0, stamp)));
+            }
+            let used = (head.shape & USED) as usize;
+            each(head.shape, used);
+            Some(Some((used, stamp)))
+        });
+        match answer {
+            Read::Done(Some(answer)) => Read::Done(answer),
+            Read::Done(None) | Read::Parted => Read::Parted,
+            Read::Gone => Read::Gone,
+            Read::Unbuilt => Read::Unbuilt,
+            Read::Contended => Read::Contended,
+        }
+    }
+
+    /// Hands the atoms of the names in the list to `each` with their positions, in order. Position 0 begins anew: what was
+    /// handed out before was not of one moment.
+    pub fn atoms(
+        &self,
+        generation: u32,
+        kind: u32,
+        which: Which,
+        registry_word: &AtomicU64,
+        mut each: impl FnMut(usize, u32),
+    ) -> Read<(usize, Stamp)> {
+        self.built(generation, kind, which, registry_word, |shape, used| {
+            for position in 0..used {
+                each(position, self.atom_at(shape, position));
+            }
+        })
+    }
+
+    /// The entry with this name; also while the list has not been built since it was changed.
+    #[inline]
+    pub fn find(&self, generation: u32, kind: u32, registry_word: &AtomicU64, atom: u32) -> Read<Option<u64>> {
+        self.reading(generation, |head| {
+            if head.valid != registry_word.load(Ordering::Acquire) || (kind != ANY_KIND && kind != head.kind) {
+                return Some(None);
+            }
+            let position = self.position_of(head.shape, atom);
+            Some(position.and_then(|position| Some(self.ids(head.shape).get(position)?.load(Ordering::Relaxed))))
+        })
+    }
+
+    #[inline(always)]
+    fn ids(&self, shape: u64) -> &[AtomicU64] {
+        if shape & LONG == 0 { &self.ids } else { self.run(&self.long_ids).as_slice() }
+    }
+
+    #[inline]
+    fn run(&self, word: &AtomicU64) -> Words {
+        // SAFETY: the three words are only ever stored from `Words::to_word`, or are the zero of fresh memory.
+        unsafe { Words::from_word(word.load(Ordering::Relaxed)) }
+    }
+
+    #[inline]
+    fn atom_at(&self, shape: u64, position: usize) -> u32 {
+        if shape & LONG == 0 {
+            self.atoms.get(position).map_or(0, |atom| atom.load(Ordering::Relaxed))
+        } else {
+            half(self.run(&self.long_atoms).as_slice(), position)
+        }
+    }
+
+    #[inline]
+    fn position_of(&self, shape: u64, atom: u32) -> Option<usize> {
+        if shape & LONG == 0 {
+            let used = (shape & USED) as usize;
+            return self.atoms.iter().take(used).position(|other| other.load(Ordering::Relaxed) == atom);
+        }
+        let index = self.run(&self.long_index).as_slice();
+        let atoms = self.run(&self.long_atoms).as_slice();
+        probe(index, atom)
+            .map(|at| half(index, at))
+            .take_while(|entry| *entry != EMPTY)
+            .filter(|entry| *entry != GAP)
+            .map(|entry| entry as usize - 1)
+            .find(|position| half(atoms, *position) == atom)
+    }
+}
+
+const EMPTY: u32 = 0;
+const GAP: u32 = u32::MAX;
+
+/// The places where an atom may stand in an index, in the order they are looked at; every place once.
+fn probe(index: &[AtomicU64], atom: u32) -> impl Iterator<Item = usize> + use<> {
+    let places = index.len() * 2;
+    let mask = places.wrapping_sub(1);
+    // Fibonacci hashing (Knuth, TAOCP 3, 6.4): atoms are small consecutive numbers, the product spreads them.
+    let first = (u64::from(atom).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize;
+    (0..places).map(move |step| first.wrapping_add(step) & mask)
+}
+
+/// The 32-bit number at a position of a run that holds two in each word; 0 past the end.
+#[inline]
+fn half(words: &[AtomicU64], position: usize) -> u32 {
+    let word = words.get(position / 2).map_or(0, |word| word.load(Ordering::Relaxed));
+    (word >> (32 * (position % 2))) as u32
+}
+
+fn set_half(words: &[AtomicU64], position: usize, value: u32) {
+    let Some(word) = words.get(position / 2) else { return };
+    let shift = 32 * (position % 2);
+    let others = word.load(Ordering::Relaxed) & !(0xFFFF_FFFF << shift);
+    word.store(others | u64::from(value) << shift, Ordering::Relaxed);
+}
+
+/// What only the holder of the registry's lock may do with a list.
+impl List {
+    fn write(&self, change: impl FnOnce()) {
+        let version = self.version.load(Ordering::Relaxed);
+        self.version.store(version | 1, Ordering::Relaxed);
+        fence(Ordering::Release);
+        change();
+        self.version.store((version | 1) + 1, Ordering::Release);
+    }
+
+    fn shape(&self) -> u64 {
+        self.shape.load(Ordering::Relaxed)
+    }
+
+    /// Begins the list of a new owner, empty and not built.
+    ///
+    /// `freshness` is the owner's word, which goes on through every owner of the slot: versions and stamps continue from
+    /// it even where the block's memory had been given back in between.
+    pub fn open(&self, generation: u32, kind: u32, freshness: u64) {
+        self.version.store((freshness * 2).max(self.version.load(Ordering::Relaxed)), Ordering::Relaxed);
+        self.write(|| {
+            self.identity.store(u64::from(live_identity(generation)) | u64::from(kind) << 32, Ordering::Relaxed);
+            self.valid.store(0, Ordering::Relaxed);
+            self.stamp.store(0, Ordering::Relaxed);
+            self.freshness.store(freshness, Ordering::Relaxed);
+            self.shape.store(DIRTY, Ordering::Relaxed);
+        });
+    }
+
+    /// Lets every reader find that the owner is gone, while its entries are still to be taken out.
+    pub fn hide(&self, freshness: u64) {
+        let shape = self.shape();
+        self.write(|| {
+            self.identity.store(0, Ordering::Relaxed);
+            self.freshness.store(freshness, Ordering::Relaxed);
+            self.shape.store(shape | DIRTY, Ordering::Relaxed);
+        });
+    }
+
+    /// Ends the list. Gives the bytes of runs that were freed.
+    pub fn close(&self) -> usize {
+        self.write(|| {
+            self.identity.store(0, Ordering::Relaxed);
+            self.shape.store(DIRTY, Ordering::Relaxed);
+        });
+        self.free_runs()
+    }
+
+    fn free_runs(&self) -> usize {
+        let mut bytes = 0;
+        for word in [&self.long_ids, &self.long_atoms, &self.long_index] {
+            let run = self.run(word);
+            word.store(0, Ordering::Relaxed);
+            bytes += run.bytes();
+            memory::free(run);
+        }
+        bytes
+    }
+
+    /// Whether what the list holds is of now, and not of before a clear.
+    pub fn is_valid(&self, registry_word: u64) -> bool {
+        self.valid.load(Ordering::Relaxed) == registry_word
+    }
+
+    /// How many entries there are, gaps included.
+    pub fn used(&self) -> usize {
+        (self.shape() & USED) as usize
+    }
+
+    /// The entry at a position; 0 is a gap.
+    pub fn id_at(&self, position: usize) -> u64 {
+        self.ids(self.shape()).get(position).map_or(0, |id| id.load(Ordering::Relaxed))
+    }
+
+    /// The stamp that the list was last built with, and the freshness of now.
+    pub fn stamp(&self, registry_word: u64) -> Stamp {
+        Stamp {
+            stamp: self.stamp.load(Ordering::Relaxed),
+            owner: self.freshness.load(Ordering::Relaxed),
+            registry: registry_word,
+        }
+    }
+
+    /// Whether the list can be answered from as it is.
+    pub fn is_built(&self, registry_word: u64) -> bool {
+        self.is_valid(registry_word) && self.shape() & DIRTY == 0
+    }
+
+    /// Empties the list of what it held before a clear. Gives the bytes of runs that were freed.
+    pub fn reset(&self, registry_word: u64) -> usize {
+        self.write(|| {
+            self.valid.store(registry_word, Ordering::Relaxed);
+            self.shape.store(DIRTY, Ordering::Relaxed);
+        });
+        self.free_runs()
+    }
+
+    /// The position of the entry with this name.
+    pub fn position(&self, atom: u32) -> Option<usize> {
+        self.position_of(self.shape(), atom)
+    }
+
+    /// Makes room for one more entry. Gives by how many bytes the runs grew.
+    ///
+    /// # Errors
+    /// `ERROR_OUT_OF_MEMORY`; nothing was changed.
+    pub fn reserve(&self) -> Result<usize, Status> {
+        let shape = self.shape();
+        let used = (shape & USED) as usize;
+        if used < self.ids(shape).len() {
+            return Ok(0);
+        }
+        let capacity = (used + 1).next_power_of_two();
+        let ids = memory::allocate(capacity)?;
+        let atoms = memory::allocate(capacity.div_ceil(2)).inspect_err(|_| memory::free(ids))?;
+        let index = memory::allocate(capacity).inspect_err(|_| {
+            memory::free(ids);
+            memory::free(atoms);
+        })?;
+        for position in 0..used {
+            ids.as_slice()[position].store(self.id_at(position), Ordering::Relaxed);
+            let atom = self.atom_at(shape, position);
+            set_half(atoms.as_slice(), position, atom);
+            if atom != 0 {
+                index_insert(index.as_slice(), atom, position);
+            }
+        }
+        let old = [&self.long_ids, &self.long_atoms, &self.long_index].map(|word| self.run(word));
+        self.write(|| {
+            self.long_ids.store(ids.to_word(), Ordering::Relaxed);
+            self.long_atoms.store(atoms.to_word(), Ordering::Relaxed);
+            self.long_index.store(index.to_word(), Ordering::Relaxed);
+            self.shape.store(shape | LONG, Ordering::Relaxed);
+        });
+        let freed: usize = old.iter().map(|run| run.bytes()).sum();
+        old.into_iter().for_each(memory::free);
+        Ok(ids.bytes() + atoms.bytes() + index.bytes() - freed)
+    }
+
+    /// Appends an entry, for which [`List::reserve`] made room; the list is dirty afterwards.
+    pub fn push(&self, id: u64, atom: u32, freshness: u64) -> usize {
+        let shape = self.shape();
+        let position = (shape & USED) as usize;
+        self.write(|| {
+            self.put(shape, position, id, atom);
+            if shape & LONG != 0 {
+                index_insert(self.run(&self.long_index).as_slice(), atom, position);
+            }
+            self.shape.store((shape + 1) | DIRTY, Ordering::Relaxed);
+            self.freshness.store(freshness, Ordering::Relaxed);
+        });
+        position
+    }
+
+    fn put(&self, shape: u64, position: usize, id: u64, atom: u32) {
+        if let Some(slot) = self.ids(shape).get(position) {
+            slot.store(id, Ordering::Relaxed);
+        }
+        if shape & LONG == 0 {
+            if let Some(slot) = self.atoms.get(position) {
+                slot.store(atom, Ordering::Relaxed);
+            }
+        } else {
+            set_half(self.run(&self.long_atoms).as_slice(), position, atom);
+        }
+    }
+
+    /// Puts another model of the same name in the place of one.
+    pub fn replace(&self, position: usize, id: u64, freshness: u64) {
+        let shape = self.shape();
+        self.write(|| {
+            if let Some(slot) = self.ids(shape).get(position) {
+                slot.store(id, Ordering::Relaxed);
+            }
+            self.shape.store(shape | DIRTY, Ordering::Relaxed);
+            self.freshness.store(freshness, Ordering::Relaxed);
+        });
+    }
+
+    /// Takes an entry out; its place is a gap until the list is built. Gives whether the list is now empty.
+    pub fn remove(&self, position: usize, freshness: u64) {
+        let shape = self.shape();
+        let atom = self.atom_at(shape, position);
+        self.write(|| {
+            self.put(shape, position, 0, 0);
+            if shape & LONG != 0 && atom != 0 {
+                index_remove(self.run(&self.long_index).as_slice(), atom, position);
+            }
+            self.shape.store(shape | DIRTY, Ordering::Relaxed);
+            self.freshness.store(freshness, Ordering::Relaxed);
+        });
+    }
+
+    /// Marks the list as changed.
+    pub fn invalidate(&self, freshness: u64) {
+        let shape = self.shape();
+        self.write(|| {
+            self.shape.store(shape | DIRTY, Ordering::Relaxed);
+            self.freshness.store(freshness, Ordering::Relaxed);
+        });
+    }
+
+    /// Notes that the models on the data source are listed apart from now on.
+    pub fn part(&self) {
+        let shape = self.shape();
+        self.write(|| self.shape.store(shape | PARTED, Ordering::Relaxed));
+    }
+
+    /// Notes the owner's freshness where the list itself did not change.
+    pub fn note_freshness(&self, freshness: u64) {
+        self.write(|| self.freshness.store(freshness, Ordering::Relaxed));
+    }
+
+    /// Builds the list: closes the gaps, tells each moved entry its new position, and gives the list its stamp.
+    pub fn build(&self, registry_word: u64, freshness: u64, mut moved: impl FnMut(u64, usize)) {
+        let shape = self.shape();
+        let used = (shape & USED) as usize;
+        self.write(|| {
+            let mut kept = 0;
+            for position in 0..used {
+                let id = self.id_at(position);
+                if id == 0 {
+                    continue;
+                }
+                if kept != position {
+                    self.put(shape, kept, id, self.atom_at(shape, position));
+                    moved(id, kept);
+                }
+                kept += 1;
+            }
+            if kept != used && shape & LONG != 0 {
+                let index = self.run(&self.long_index);
+                index.as_slice().iter().for_each(|word| word.store(0, Ordering::Relaxed));
+                for position in 0..kept {
+                    let atom = self.atom_at(shape, position);
+                    if atom != 0 {
+                        index_insert(index.as_slice(), atom, position);
+                    }
+                }
+            }
+            self.valid.store(registry_word, Ordering::Relaxed);
+            self.stamp.store(freshness, Ordering::Relaxed);
+            self.freshness.store(freshness, Ordering::Relaxed);
+            self.shape.store((shape & (LONG | PARTED)) | kept as u64, Ordering::Relaxed);
+        });
+    }
+}
+
+fn index_insert(index: &[AtomicU64], atom: u32, position: usize) {
+    let place = probe(index, atom).find(|at| matches!(half(index, *at), EMPTY | GAP));
+    if let Some(place) = place {
+        set_half(index, place, position as u32 + 1);
+    }
+}
+
+fn index_remove(index: &[AtomicU64], atom: u32, position: usize) {
+    let place = probe(index, atom)
+        .take_while(|at| half(index, *at) != EMPTY)
+        .find(|at| half(index, *at) == position as u32 + 1);
+    if let Some(place) = place {
+        set_half(index, place, GAP);
+    }
+}

@@ -1,0 +1,264 @@
+//! Memory whose addresses stay readable as long as the process lives.
+//!
+//! The read path follows addresses without any lock or guard, and finds out afterwards, by a version, whether what it
+//! read was of one moment. That is sound because every address it can come by is one of this file's: taken from the
+//! system once, never given back as an address, and holding nothing but atomics, for which every bit pattern is a
+//! value. What can be given back is the memory behind the addresses ([`Table::discard`]): it then reads as zeros.
+
+use std::alloc::{Layout, alloc_zeroed};
+use std::marker::PhantomData;
+use std::mem::{align_of, size_of};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
+
+use parking_lot::Mutex;
+
+use crate::error::Status;
+
+use super::handle::MAX_SLOTS;
+
+/// Marks types that are made of atomics alone, so that all-zero bytes and any torn mix of earlier values are a value.
+///
+/// # Safety
+/// Every field must be an atomic integer, directly or in arrays; the type has no destructor.
+pub unsafe trait Atomics: Sync + 'static {}
+
+// SAFETY: an atomic integer.
+unsafe impl Atomics for AtomicU64 {}
+
+const FIRST_CHUNK_BITS: u32 = 6;
+const CHUNKS: usize = (MAX_SLOTS.trailing_zeros() - FIRST_CHUNK_BITS) as usize + 1;
+
+/// A table that grows by chunks, each twice as large as the one before; an entry never moves.
+pub struct Table<T> {
+    chunks: [AtomicPtr<T>; CHUNKS],
+}
+
+impl<T: Atomics> Table<T> {
+    /// An empty table; no memory is taken.
+    pub const fn new() -> Self {
+        Table { chunks: [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS] }
+    }
+
+    fn place(index: u32) -> (usize, usize) {
+        let position = index as usize + (1 << FIRST_CHUNK_BITS);
+        let chunk = position.ilog2() - FIRST_CHUNK_BITS;
+        (chunk as usize, position - (1 << (chunk + FIRST_CHUNK_BITS)))
+    }
+
+    /// The entry, if its chunk was ever made.
+    #[inline(always)]
+    pub fn get(&self, index: u32) -> Option<&'static T> {
+        let (chunk, offset) = Self::place(index);
+        let first = self.chunks.get(chunk)?.load(Ordering::Acquire);
+        if first.is_null() {
+            return None;
+        }
+        // SAFETY: the pointer was published by `reserve` after the chunk's memory was zeroed; the chunk has
+        // `1 << (chunk + FIRST_CHUNK_BITS)` entries, `offset` is less by `place`; the memory is never unmapped, and
+        // all-zero bytes are a T by the contract of `Atomics`.
+        Some(unsafe { &*first.add(offset) })
+    }
+
+    /// Makes the chunk of `index`, if it is not there; the caller keeps others from doing so at the same time.
+    ///
+    /// # Errors
+    /// `ERROR_FULL` past the last chunk, `ERROR_OUT_OF_MEMORY`.
+    pub fn reserve(&self, index: u32) -> Result<&'static T, Status> {
+        let (chunk, _) = Self::place(index);
+        let slot = self.chunks.get(chunk).ok_or(Status::ERROR_FULL)?;
+        if slot.load(Ordering::Acquire).is_null() {
+            let bytes = (size_of::<T>() << FIRST_CHUNK_BITS) << chunk;
+            let memory = take(bytes, align_of::<T>().max(64)).ok_or(Status::ERROR_OUT_OF_MEMORY)?;
+            slot.store(memory.cast(), Ordering::Release);
+        }
+        self.get(index).ok_or(Status::ERROR_FULL)
+    }
+
+    /// Gives the memory behind the first `used` entries back to the system: they read as zeros from then on.
+    ///
+    /// Readers may be reading them; they see the old bits or zeros.
+    pub fn discard(&self, used: u32) {
+        for chunk in 0..CHUNKS {
+            let entries = 1_usize << (chunk + FIRST_CHUNK_BITS as usize);
+            let begin = entries - (1 << FIRST_CHUNK_BITS);
+            let first = self.chunks[chunk].load(Ordering::Acquire);
+            if first.is_null() || begin >= used as usize {
+                break;
+            }
+            give_back(first.cast(), entries * size_of::<T>());
+        }
+    }
+}
+
+/// Takes zeroed memory from the system for the life of the process.
+fn take(bytes: usize, align: usize) -> Option<*mut u8> {
+    #[cfg(all(unix, not(miri)))]
+    if bytes >= MAP_FROM {
+        // SAFETY: an anonymous private mapping at an address of the system's choice; no memory of ours is touched.
+        let address = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | NO_RESERVE,
+                -1,
+                0,
+            )
+        };
+        return (address != libc::MAP_FAILED).then_some(address.cast());
+    }
+    let layout = Layout::from_size_align(bytes, align).ok()?;
+    // SAFETY: the layout's size is not zero, as no table has entries of no size.
+    let memory = unsafe { alloc_zeroed(layout) };
+    (!memory.is_null()).then_some(memory)
+}
+
+/// From this size on memory is mapped, so that its pages can be given back.
+#[cfg(all(unix, not(miri)))]
+const MAP_FROM: usize = 64 << 10;
+#[cfg(all(unix, not(miri), any(target_os = "linux", target_os = "android")))]
+const NO_RESERVE: libc::c_int = libc::MAP_NORESERVE;
+#[cfg(all(unix, not(miri), not(any(target_os = "linux", target_os = "android"))))]
+const NO_RESERVE: libc::c_int = 0;
+
+/// Gives the pages of memory that [`take`] mapped back to the system; smaller memory is kept as it is.
+#[allow(unused_variables)]
+fn give_back(memory: *mut u8, bytes: usize) {
+    // Only Linux promises zeros afterwards; elsewhere the pages stay.
+    #[cfg(all(any(target_os = "linux", target_os = "android"), not(miri)))]
+    if bytes >= MAP_FROM {
+        // SAFETY: `memory` and `bytes` are a whole mapping of `take`; the mapping stays, its pages read as zeros.
+        unsafe { libc::madvise(memory.cast(), bytes, libc::MADV_DONTNEED) };
+    }
+}
+
+/// A run of words, a power of two of them, whose address is kept in one word of its own.
+///
+/// Copies of it may outlive the run's return to [`free`]; reading through such a copy gives words of whoever has the run
+/// now, never anything that is not a word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Words {
+    // The address is a multiple of 64; the low six bits are the binary logarithm of the number of words. 0: no run.
+    packed: u64,
+    marker: PhantomData<&'static [AtomicU64]>,
+}
+
+const ORDER_BITS: u64 = 63;
+
+impl Words {
+    /// No run at all.
+    pub const NONE: Words = Words { packed: 0, marker: PhantomData };
+
+    /// The run as one word, to be kept in an atomic.
+    pub fn to_word(self) -> u64 {
+        self.packed
+    }
+
+    /// The run that [`Words::to_word`] made this word from.
+    ///
+    /// # Safety
+    /// The word must come from `to_word` in this process, whole.
+    #[inline]
+    pub unsafe fn from_word(packed: u64) -> Words {
+        Words { packed, marker: PhantomData }
+    }
+
+    /// The words of the run; none for [`Words::NONE`].
+    #[inline]
+    pub fn as_slice(self) -> &'static [AtomicU64] {
+        if self.packed == 0 {
+            return &[];
+        }
+        let first = ptr::with_exposed_provenance::<AtomicU64>((self.packed & !ORDER_BITS) as usize);
+        // SAFETY: a packed word that is not 0 was made by `allocate`, whose run at this address has this many zeroed
+        // words, is never unmapped, and holds nothing but atomics.
+        unsafe { std::slice::from_raw_parts(first, 1 << (self.packed & ORDER_BITS)) }
+    }
+
+    /// How many words the run has.
+    pub fn len(self) -> usize {
+        self.as_slice().len()
+    }
+
+    /// Whether this is no run.
+    pub fn is_empty(self) -> bool {
+        self.packed == 0
+    }
+
+    /// The bytes of the run.
+    pub fn bytes(self) -> usize {
+        self.len() * size_of::<AtomicU64>()
+    }
+}
+
+const SMALLEST_ORDER: u32 = 3;
+const ORDERS: usize = 32;
+/// Runs of fewer bytes are cut from blocks of this size; larger ones are mapped one by one.
+const BLOCK_BYTES: usize = 64 << 10;
+
+struct FreeRuns {
+    orders: [Vec<Words>; ORDERS],
+}
+
+static FREE: Mutex<FreeRuns> = Mutex::new(FreeRuns { orders: [const { Vec::new() }; ORDERS] });
+static FREE_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// Takes a run of at least `words` words, all of them 0.
+///
+/// # Errors
+/// `ERROR_OUT_OF_MEMORY`, also where the run would be larger than any table needs.
+pub fn allocate(words: usize) -> Result<Words, Status> {
+    let order = words.max(1 << SMALLEST_ORDER).checked_next_power_of_two().ok_or(Status::ERROR_OUT_OF_MEMORY)?.ilog2();
+    if order as usize >= ORDERS {
+        return Err(Status::ERROR_OUT_OF_MEMORY);
+    }
+    let mut free = FREE.lock();
+    let run = match free.orders[order as usize].pop() {
+        Some(run) => {
+            FREE_BYTES.fetch_sub(run.bytes(), Ordering::Relaxed);
+            run
+        }
+        None => cut(&mut free, order)?,
+    };
+    drop(free);
+    // Whoever still reads the run for its last owner, and sees one of the stores below, sees with it that the owner's
+    // version has changed.
+    fence(Ordering::Release);
+    for word in run.as_slice() {
+        word.store(0, Ordering::Relaxed);
+    }
+    Ok(run)
+}
+
+fn cut(free: &mut FreeRuns, order: u32) -> Result<Words, Status> {
+    let bytes = size_of::<AtomicU64>() << order;
+    let block = bytes.max(BLOCK_BYTES);
+    free.orders[order as usize].try_reserve(block / bytes).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
+    let memory = take(block, 64).ok_or(Status::ERROR_OUT_OF_MEMORY)?;
+    let address = memory.expose_provenance() as u64;
+    let run = |at: usize| Words { packed: (address + at as u64) | u64::from(order), marker: PhantomData };
+    for at in (bytes..block).step_by(bytes) {
+        free.orders[order as usize].push(run(at));
+        FREE_BYTES.fetch_add(bytes, Ordering::Relaxed);
+    }
+    Ok(run(0))
+}
+
+/// Returns a run for reuse; the pages of a large one go back to the system.
+pub fn free(run: Words) {
+    if run.is_empty() {
+        return;
+    }
+    let first = ptr::from_ref(&run.as_slice()[0]).cast_mut().cast();
+    if run.bytes() >= BLOCK_BYTES {
+        give_back(first, run.bytes());
+    }
+    let mut free = FREE.lock();
+    let order = run.len().ilog2() as usize;
+    // A run that cannot be listed for want of memory is lost to reuse, and to nothing else.
+    if free.orders[order].try_reserve(1).is_ok() {
+        free.orders[order].push(run);
+        FREE_BYTES.fetch_add(run.bytes(), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,691 @@
+//! Models: registering, replacing, moving, holding and letting go.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::{Error, Result, Status};
+use crate::schema::Schema;
+
+use super::clock;
+use super::due::{Due, DueList, UserData};
+use super::handle::{self, MAX_USES, Parts, Tag};
+use super::list::List;
+use super::names::MAX_NAME;
+use super::owner::{DATA_SOURCE, check_text};
+use super::partition::{GLOBAL, MAX_LABEL};
+use super::registry::{self, Locked, Registry, classify, model_word};
+use super::state::{ModelRecord, NONE, State};
+
+/// Bits of a partition's sequence number in a key of the index by name.
+const SEQUENCE_BITS: u32 = 39;
+
+/// What a new model is to be.
+pub struct NewModel<'a> {
+    /// The name; not empty.
+    pub name: &'a str,
+    /// The data source's handle, or 0.
+    pub data_source: u64,
+    /// The handle of the app, or of an owner of a host's kind, or 0.
+    pub app: u64,
+    /// The current tenant's code; empty for none.
+    pub tenant: &'a str,
+    /// The schema, if it has one.
+    pub schema: Option<Arc<Schema>>,
+    /// The settings: a JSON object, or empty.
+    pub settings: &'a str,
+    /// The host's pointer.
+    pub user_data: UserData,
+}
+
+/// Where a model is to live.
+#[derive(Clone, Copy)]
+struct Place {
+    data_source: u32,
+    app: u32,
+    partition: u32,
+}
+
+impl Place {
+    fn owner(self) -> u32 {
+        if self.app != NONE { self.app } else { self.data_source }
+    }
+}
+
+/// Finds the registry and the slot of a model's handle without any lock.
+#[inline(always)]
+pub(crate) fn locate(value: u64) -> std::result::Result<(&'static Registry, Parts), Status> {
+    let parts = handle::decode(value, Tag::Model)?;
+    match registry::by_number(parts.registry) {
+        Some(registry) => Ok((registry, parts)),
+        None => Err(Status::ERROR_FOREIGN_HANDLE),
+    }
+}
+
+/// Whether the handle is of a registered model.
+#[inline(always)]
+pub fn is_valid(value: u64) -> bool {
+    let Ok((registry, parts)) = locate(value) else { return false };
+    registry.models.get(parts.index).is_some_and(|slot| {
+        slot.load(Ordering::Acquire) == model_word(parts.generation, registry.epoch.load(Ordering::Acquire))
+    })
+}
+
+fn by_name_key(atom: u32, sequence: u64) -> u64 {
+    u64::from(atom) << SEQUENCE_BITS | sequence
+}
+
+impl Locked {
+    fn slot(&self, model: u32) -> Option<&'static AtomicU64> {
+        self.registry.models.get(model)
+    }
+
+    /// Whether the record is of a model that is registered now.
+    pub fn is_registered(&self, model: u32) -> bool {
+        let Some(record) = self.models.get(model as usize) else { return false };
+        let word = self.registry.model_word(handle::generation(record.uses));
+        record.references > 0 && self.slot(model).is_some_and(|slot| slot.load(Ordering::Relaxed) == word)
+    }
+
+    /// The index of the registered model with this handle.
+    pub fn model_index(&self, parts: Parts) -> Result<u32> {
+        let record = self.models.get(parts.index as usize);
+        match record {
+            Some(record) if handle::generation(record.uses) == parts.generation && self.is_registered(parts.index) => {
+                Ok(parts.index)
+            }
+            _ => Err(classify(parts, record.map(|record| record.uses)).into()),
+        }
+    }
+
+    /// The index of the model with this handle, which is registered or held by the host.
+    pub fn readable_model(&self, parts: Parts) -> Result<u32> {
+        match self.models.get(parts.index as usize) {
+            Some(record) if record.holds > 0 && handle::generation(record.uses) == parts.generation => Ok(parts.index),
+            _ => self.model_index(parts),
+        }
+    }
+
+    /// The handle of the model with this index.
+    pub fn model_handle(&self, model: u32) -> u64 {
+        self.registry.model_handle(model, self.models[model as usize].uses)
+    }
+
+    /// The newest model of a name in a partition.
+    pub fn newest(&self, atom: u32, partition: u32) -> Option<u32> {
+        let sequence = self.partitions.get(partition)?.sequence;
+        self.by_name.get(&by_name_key(atom, sequence)).copied()
+    }
+
+    /// The newest model of a name in the first partition that has one.
+    pub fn first_of_name(&self, atom: u32) -> Option<u32> {
+        self.by_name.range(by_name_key(atom, 0)..by_name_key(atom + 1, 0)).next().map(|(_, model)| *model)
+    }
+
+    /// Registers a model, in the place of one of that name where its owner has one; takes `due` when it succeeds.
+    pub fn register(&mut self, new: NewModel<'_>, due: &mut Option<Box<Due>>, gone: &mut DueList) -> Result<u64> {
+        if new.name.is_empty() {
+            return Err(Error::new(
+                Status::ERROR_INVALID_NAME,
+                "model",
+                "model: the name is empty (a model needs one)",
+            ));
+        }
+        check_text("model name", new.name, MAX_NAME)?;
+        let (data_source, app) = self.owners_for(new.data_source, new.app)?;
+        let tenant = self.tenant_code(new.tenant)?.to_owned();
+        self.reclaim(2, gone);
+        for owner in [data_source, app] {
+            if owner != NONE {
+                self.renew(owner);
+            }
+        }
+        let known = self.registry.names.known(new.name.as_bytes());
+        let label = self.label_for(data_source, app, &tenant);
+        let replaced =
+            known.and_then(|atom| self.same_name(data_source, app, self.partitions.find(&label), atom, NONE));
+        if replaced.is_none() && self.live_models >= self.options.max_models {
+            return Err(self.full("models", self.options.max_models));
+        }
+        self.reserve_lists(data_source, app)?;
+        let model = self.take_record(gone)?;
+        let registry = self.registry;
+        let atom = match registry.names.intern(&mut self.names, new.name.as_bytes()) {
+            Ok(atom) => atom,
+            Err(status) => {
+                self.list_free(model);
+                return Err(status.into());
+            }
+        };
+
+        // Nothing fails from here on.
+        let place = self.enter(data_source, app, &label);
+        self.text_bytes += new.settings.len();
+        if let Some(schema) = &new.schema {
+            self.count_schema(schema);
+        }
+        let record = &mut self.models[model as usize];
+        record.uses += 1;
+        record.references = 1;
+        record.holds = 0;
+        record.name = atom;
+        record.schema = new.schema;
+        record.settings = (!new.settings.is_empty()).then(|| new.settings.into());
+        record.user_data = new.user_data;
+        record.due = due.take();
+        let generation = handle::generation(record.uses);
+        if record.due.is_some() {
+            self.with_destructor += 1;
+        }
+        self.used_records += 1;
+        self.live_models += 1;
+        if let Some(slot) = self.slot(model) {
+            slot.store(self.registry.model_word(generation), Ordering::Release);
+        }
+        self.link(model, place, replaced, true, gone);
+        Ok(self.model_handle(model))
+    }
+
+    /// Gives a registered model other owners: same handle, at the end of the new owner's list.
+    pub fn move_model(
+        &mut self,
+        parts: Parts,
+        data_source: u64,
+        app: u64,
+        tenant: &str,
+        gone: &mut DueList,
+    ) -> Result<()> {
+        let model = self.model_index(parts)?;
+        let (data_source, app) = self.owners_for(data_source, app)?;
+        let tenant = self.tenant_code(tenant)?.to_owned();
+        for owner in [data_source, app] {
+            if owner != NONE {
+                self.renew(owner);
+            }
+        }
+        let atom = self.models[model as usize].name;
+        let label = self.label_for(data_source, app, &tenant);
+        let replaced = self.same_name(data_source, app, self.partitions.find(&label), atom, model);
+        self.reserve_lists(data_source, app)?;
+        self.unlink(model, None);
+        let place = self.enter(data_source, app, &label);
+        self.link(model, place, replaced, false, gone);
+        Ok(())
+    }
+
+    fn owners_for(&self, data_source: u64, app: u64) -> Result<(u32, u32)> {
+        let named = |what: &str, error: Error| Error::new(error.status(), what, format!("{what}: {}", error.message()));
+        let data_source = self.optional_owner(data_source).map_err(|error| named("data_source", error))?;
+        let app = self.optional_owner(app).map_err(|error| named("app", error))?;
+        let wrong = |what: &str, reason: &str| {
+            Err(Error::new(Status::ERROR_INVALID_ARGUMENT, what, format!("{what}: {reason}")))
+        };
+        if data_source != NONE && self.owners[data_source as usize].kind != DATA_SOURCE {
+            return wrong("data_source", "the owner is no data source (hand it in as app)");
+        }
+        if app != NONE && self.owners[app as usize].kind == DATA_SOURCE {
+            return wrong("app", "the owner is a data source (hand it in as data_source)");
+        }
+        Ok((data_source, app))
+    }
+
+    /// The code under which a tenant's models live: `global` for none, an empty and a reserved one.
+    pub fn tenant_code<'a>(&self, code: &'a str) -> Result<&'a str> {
+        check_text("tenant code", code, MAX_LABEL)?;
+        let reserved = code.is_empty() || self.options.reserved_tenants.iter().any(|reserved| reserved == code);
+        Ok(if reserved { GLOBAL } else { code })
+    }
+
+    fn label_for(&self, data_source: u32, app: u32, tenant: &str) -> Arc<str> {
+        let owner = if data_source != NONE { data_source } else { app };
+        if owner != NONE { self.owners[owner as usize].label.clone() } else { tenant.into() }
+    }
+
+    /// The model that one of this name with these owners replaces.
+    fn same_name(&self, data_source: u32, app: u32, partition: Option<u32>, atom: u32, but: u32) -> Option<u32> {
+        let owner = if app != NONE { app } else { data_source };
+        let found = if owner == NONE {
+            self.ownerless.get(&(partition?, atom)).copied()
+        } else {
+            let list = self.list_of(owner)?;
+            list.position(atom).map(|at| super::owner::index_of(list.id_at(at)))
+        };
+        found.filter(|model| *model != but)
+    }
+
+    /// Makes room in the lists that a model with these owners will be in.
+    fn reserve_lists(&mut self, data_source: u32, app: u32) -> Result<()> {
+        let owner = if app != NONE { app } else { data_source };
+        if owner != NONE
+            && let Some(list) = self.list_of(owner)
+        {
+            self.run_bytes += list.reserve()?;
+        }
+        if app != NONE && data_source != NONE {
+            self.part_lists(data_source)?;
+        }
+        if data_source != NONE
+            && let Some(list) = self.list_on(data_source)
+        {
+            self.run_bytes += list.reserve()?;
+        }
+        if owner == NONE {
+            self.ownerless.try_reserve(1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
+        }
+        Ok(())
+    }
+
+    /// Begins to list the models on a data source apart from those that it owns.
+    fn part_lists(&mut self, data_source: u32) -> Result<()> {
+        if self.owners[data_source as usize].lists_differ {
+            return Ok(());
+        }
+        let Some(own) = self.list_of(data_source) else { return Ok(()) };
+        let on = self.registry.lists_on.reserve(data_source)?;
+        let record = &self.owners[data_source as usize];
+        let (generation, kind) = (handle::generation(record.uses), record.kind);
+        let word = self.registry.word.load(Ordering::Relaxed);
+        let freshness = own.stamp(word).owner;
+        on.open(generation, kind, freshness);
+        on.reset(word);
+        for at in 0..own.used() {
+            let id = own.id_at(at);
+            if id == 0 {
+                continue;
+            }
+            match on.reserve() {
+                Ok(grown) => self.run_bytes += grown,
+                Err(status) => {
+                    self.run_bytes -= on.close();
+                    return Err(status.into());
+                }
+            }
+            let model = super::owner::index_of(id);
+            let position = on.push(id, self.models[model as usize].name, freshness);
+            self.models[model as usize].position_on = position as u32;
+        }
+        own.part();
+        self.owners[data_source as usize].lists_differ = true;
+        Ok(())
+    }
+
+    /// The partition with this label, made if it is not there; the owners count in it.
+    fn enter(&mut self, data_source: u32, app: u32, label: &Arc<str>) -> Place {
+        let partition =
+            self.partitions.find(label).unwrap_or_else(|| self.partitions.make(label.clone(), data_source != NONE));
+        let counts = if data_source != NONE { data_source } else { app };
+        if counts != NONE
+            && let Some(entered) = self.partitions.get_mut(partition)
+        {
+            let (sequence, data_source) = (entered.sequence, data_source != NONE);
+            entered.data_source |= data_source;
+            if self.state.owners[counts as usize].counted_in != sequence {
+                self.state.owners[counts as usize].counted_in = sequence;
+                if let Some(entered) = self.partitions.get_mut(partition) {
+                    entered.members += 1;
+                }
+            }
+        }
+        Place { data_source, app, partition }
+    }
+
+    fn take_record(&mut self, gone: &mut DueList) -> Result<u32> {
+        while self.free_model == NONE && self.left_behind > 0 && (self.cursor as usize) < self.models.len() {
+            self.reclaim(1, gone);
+        }
+        if self.free_model != NONE {
+            let model = self.free_model;
+            self.free_model = self.models[model as usize].next;
+            return Ok(model);
+        }
+        let model = self.models.len() as u32;
+        self.registry.models.reserve(model)?;
+        self.models.try_reserve(1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
+        self.models.push(ModelRecord::free());
+        Ok(model)
+    }
+
+    fn list_free(&mut self, model: u32) {
+        // A slot whose generations are used up is retired: it is never listed as free again.
+        let next = self.free_model;
+        let record = &mut self.models[model as usize];
+        if record.uses < MAX_USES {
+            record.next = next;
+            self.free_model = model;
+        }
+    }
+
+    /// Puts a model into its lists, its partition and the index by name; the one that it replaces goes.
+    fn link(&mut self, model: u32, place: Place, replaced: Option<u32>, in_place: bool, gone: &mut DueList) {
+        let id = self.model_handle(model);
+        let atom = self.models[model as usize].name;
+        let owner = place.owner();
+        let old = replaced.map(|old| {
+            let record = &self.models[old as usize];
+            (old, record.position as usize, record.data_source, record.position_on as usize)
+        });
+        // A model takes the place of the one it replaces; a moved one goes to the end.
+        let taken = old.filter(|_| in_place && owner != NONE);
+        let taken_on = taken.filter(|(_, _, source, _)| *source == place.data_source && place.data_source != NONE);
+
+        if owner != NONE {
+            let freshness = self.refresh(owner);
+            if let Some(list) = self.list_of(owner) {
+                self.count_invalidation(list);
+                let position = match taken {
+                    Some((_, position, ..)) => {
+                        list.replace(position, id, freshness);
+                        position
+                    }
+                    None => list.push(id, atom, freshness),
+                };
+                self.models[model as usize].position = position as u32;
+            }
+        }
+        if place.data_source != NONE
+            && let Some(list) = self.list_on(place.data_source)
+        {
+            let freshness = if place.data_source == owner {
+                self.list_of(owner).map_or(0, |own| own.stamp(0).owner)
+            } else {
+                self.refresh(place.data_source)
+            };
+            self.count_invalidation(list);
+            let position = match taken_on {
+                Some((_, _, _, position)) => {
+                    list.replace(position, id, freshness);
+                    position
+                }
+                None => list.push(id, atom, freshness),
+            };
+            self.models[model as usize].position_on = position as u32;
+            if place.data_source != owner
+                && let Some(own) = self.list_of(place.data_source)
+            {
+                own.note_freshness(freshness);
+            }
+        }
+        if let Some((old, ..)) = old {
+            self.unlink(old, Some((taken.is_some(), taken_on.is_some())));
+            self.forget_model(old, gone);
+        }
+        let now = clock::Moment::now();
+        let record = &mut self.models[model as usize];
+        record.data_source = place.data_source;
+        record.app = place.app;
+        record.partition = place.partition;
+        record.registered_at = now.wall_ms;
+        self.link_partition(model, atom, place, now);
+        self.registered_total += 1;
+    }
+
+    fn link_partition(&mut self, model: u32, atom: u32, place: Place, now: clock::Moment) {
+        let structure = self.structure_of(model);
+        let state: &mut State = &mut self.state;
+        let Some(partition) = state.partitions.get_mut(place.partition) else { return };
+        let last = std::mem::replace(&mut partition.last, model);
+        if partition.first == NONE {
+            partition.first = model;
+        }
+        partition.models += 1;
+        if let Some(structure) = structure {
+            *partition.structures.entry(structure).or_default() += 1;
+        }
+        let key = by_name_key(atom, partition.sequence);
+        let older = state.by_name.insert(key, model).unwrap_or(NONE);
+        if older == NONE {
+            partition.names += 1;
+        } else {
+            state.models[older as usize].newer = model;
+        }
+        if last != NONE {
+            state.models[last as usize].next = model;
+        }
+        let record = &mut state.models[model as usize];
+        (record.previous, record.next) = (last, NONE);
+        (record.older, record.newer) = (older, NONE);
+        if place.owner() == NONE {
+            state.ownerless.insert((place.partition, atom), model);
+        }
+        self.partitions.touch_at(place.partition, now);
+    }
+
+    fn structure_of(&self, model: u32) -> Option<[u8; 16]> {
+        let schema = self.models[model as usize].schema.as_ref()?;
+        schema.has_structure().then(|| schema.fingerprint())
+    }
+
+    /// Takes a model out of its lists, its partition and the index by name. `kept` says which of its two places in
+    /// lists another model has already.
+    fn unlink(&mut self, model: u32, kept: Option<(bool, bool)>) {
+        let (kept_own, kept_on) = kept.unwrap_or_default();
+        let record = &self.models[model as usize];
+        let (atom, owner, source) = (record.name, record.owner(), record.data_source);
+        let (position, position_on) = (record.position as usize, record.position_on as usize);
+        if owner != NONE && !kept_own {
+            let freshness = self.refresh(owner);
+            if let Some(list) = self.list_of(owner) {
+                self.count_invalidation(list);
+                list.remove(position, freshness);
+            }
+            if let Some(on) = self.list_on(owner) {
+                on.note_freshness(freshness);
+            }
+        }
+        if source != NONE
+            && !kept_on
+            && let Some(on) = self.list_on(source)
+        {
+            let freshness = self.refresh(source);
+            self.count_invalidation(on);
+            on.remove(position_on, freshness);
+            if let Some(own) = self.list_of(source) {
+                own.note_freshness(freshness);
+            }
+        }
+        self.unlink_partition(model, atom);
+    }
+
+    fn unlink_partition(&mut self, model: u32, atom: u32) {
+        let structure = self.structure_of(model);
+        let state: &mut State = &mut self.state;
+        let record = &state.models[model as usize];
+        let (index, previous, next, older, newer) =
+            (record.partition, record.previous, record.next, record.older, record.newer);
+        let ownerless = record.owner() == NONE;
+        let Some(partition) = state.partitions.get_mut(index) else { return };
+        partition.models -= 1;
+        if let Some(structure) = structure
+            && let Some(count) = partition.structures.get_mut(&structure)
+        {
+            *count -= 1;
+            if *count == 0 {
+                partition.structures.remove(&structure);
+            }
+        }
+        if partition.first == model {
+            partition.first = next;
+        }
+        if partition.last == model {
+            partition.last = previous;
+        }
+        let key = by_name_key(atom, partition.sequence);
+        if newer == NONE {
+            if older == NONE {
+                state.by_name.remove(&key);
+                partition.names -= 1;
+            } else {
+                state.by_name.insert(key, older);
+            }
+        }
+        let models = &mut state.models;
+        for (at, value) in [(newer, older)] {
+            if at != NONE {
+                models[at as usize].older = value;
+            }
+        }
+        if older != NONE {
+            models[older as usize].newer = newer;
+        }
+        if previous != NONE {
+            models[previous as usize].next = next;
+        }
+        if next != NONE {
+            models[next as usize].previous = previous;
+        }
+        // The place may be another model's by now.
+        if ownerless && state.ownerless.get(&(index, atom)) == Some(&model) {
+            state.ownerless.remove(&(index, atom));
+        }
+    }
+
+    /// Takes a registered model out of the registry.
+    pub fn drop_model(&mut self, model: u32, gone: &mut DueList) {
+        self.unlink(model, None);
+        self.forget_model(model, gone);
+    }
+
+    /// Makes the handle of an unlinked model stale and lets it go.
+    pub fn forget_model(&mut self, model: u32, gone: &mut DueList) {
+        if let Some(slot) = self.slot(model) {
+            slot.store(0, Ordering::Release);
+        }
+        self.live_models -= 1;
+        if self.models[model as usize].due.is_some() {
+            self.with_destructor -= 1;
+        }
+        self.let_go(model, gone);
+    }
+
+    /// Takes back one reference to a record; with the last one the record is free and its destructor is due.
+    pub fn let_go(&mut self, model: u32, gone: &mut DueList) {
+        let record = &mut self.models[model as usize];
+        record.references -= 1;
+        if record.references > 0 {
+            return;
+        }
+        let atom = record.name;
+        let (schema, settings) = (record.schema.take(), record.settings.take());
+        record.user_data = UserData(std::ptr::null_mut());
+        (record.partition, record.data_source, record.app) = (NONE, NONE, NONE);
+        gone.extend(record.due.take());
+        if let Some(schema) = schema {
+            self.uncount_schema(&schema);
+        }
+        self.text_bytes -= settings.map_or(0, |settings| settings.len());
+        let registry = self.registry;
+        registry.names.release(&mut self.names, atom);
+        self.used_records -= 1;
+        self.list_free(model);
+    }
+
+    fn count_schema(&mut self, schema: &Arc<Schema>) {
+        let uses = self.state.schemas.entry(Arc::as_ptr(schema).addr()).or_default();
+        *uses += 1;
+        if *uses == 1 {
+            self.state.schema_bytes += schema.heap_bytes();
+        }
+    }
+
+    fn uncount_schema(&mut self, schema: &Arc<Schema>) {
+        let key = Arc::as_ptr(schema).addr();
+        let Some(uses) = self.state.schemas.get_mut(&key) else { return };
+        *uses -= 1;
+        if *uses == 0 {
+            self.state.schemas.remove(&key);
+            self.state.schema_bytes -= schema.heap_bytes();
+        }
+    }
+
+    /// Holds a model: its `user_data` stays until [`Locked::unhold`].
+    pub fn hold(&mut self, parts: Parts) -> Result<()> {
+        let model = self.readable_model(parts)?;
+        let record = &mut self.models[model as usize];
+        if record.holds == u32::MAX {
+            return Err(Error::new(
+                Status::ERROR_FULL,
+                "holds",
+                "model: it is held 4294967295 times, which is the limit",
+            ));
+        }
+        if record.holds == 0 {
+            record.references += 1;
+        }
+        record.holds += 1;
+        Ok(())
+    }
+
+    /// Takes back one hold.
+    pub fn unhold(&mut self, parts: Parts, gone: &mut DueList) -> Result<()> {
+        let model = self.readable_model(parts)?;
+        let record = &mut self.models[model as usize];
+        if record.holds == 0 {
+            return Err(Error::new(
+                Status::ERROR_INVALID_ARGUMENT,
+                "model",
+                "model: it is not held (each mreg_model_hold is taken back once)",
+            ));
+        }
+        record.holds -= 1;
+        if record.holds == 0 {
+            self.let_go(model, gone);
+        }
+        Ok(())
+    }
+
+    /// Takes back what a clear left behind: looks at `steps` records and frees those.
+    pub fn reclaim(&mut self, steps: u32, gone: &mut DueList) {
+        let epoch = self.registry.epoch.load(Ordering::Relaxed);
+        let mut steps = steps;
+        while steps > 0 && self.left_behind > 0 && (self.cursor as usize) < self.models.len() {
+            let model = self.cursor;
+            self.cursor += 1;
+            steps -= 1;
+            let Some(slot) = self.slot(model) else { continue };
+            let word = slot.load(Ordering::Relaxed);
+            if word != 0 && word >> 24 != epoch & (u64::MAX >> 24) {
+                slot.store(0, Ordering::Release);
+                self.left_behind -= 1;
+                self.let_go(model, gone);
+            }
+        }
+    }
+
+    /// The lists that an owner's models are in, for those who build them.
+    pub fn build(&mut self, owner: u32, on: bool) {
+        self.renew(owner);
+        let word = self.registry.word.load(Ordering::Relaxed);
+        let lists: [Option<&'static List>; 2] = [self.list_of(owner), self.list_on(owner)];
+        let list = if on { lists[1].or(lists[0]) } else { lists[0] };
+        let Some(list) = list else { return };
+        if list.is_built(word) {
+            self.locked_hits += 1;
+            return;
+        }
+        let freshness = self.refresh(owner);
+        let apart = lists[1].is_some_and(|other| std::ptr::eq(other, list));
+        let models = &mut self.state.models;
+        list.build(word, freshness, |id, position| {
+            let record = &mut models[super::owner::index_of(id) as usize];
+            *(if apart { &mut record.position_on } else { &mut record.position }) = position as u32;
+        });
+        for other in lists.into_iter().flatten().filter(|other| !std::ptr::eq(*other, list)) {
+            other.note_freshness(freshness);
+        }
+        self.misses += 1;
+        self.built_lists += 1;
+        self.note_use(list);
+    }
+
+    /// A list that had to be built is a use of every partition that its models live in.
+    fn note_use(&mut self, list: &List) {
+        let now = clock::Moment::now();
+        let mut last = NONE;
+        for at in 0..list.used() {
+            let partition = self.state.models[super::owner::index_of(list.id_at(at)) as usize].partition;
+            if partition != last {
+                self.state.partitions.touch_at(partition, now);
+                last = partition;
+            }
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! Names interned to 32-bit atoms.
+//!
+//! A name that models share is kept once, and compared as a number. Writers hold the registry's lock; readers find the
+//! atom of a name without it. An atom's version is odd while it stands for a name and changes whenever that begins or
+//! ends: a reader that sees the same odd version before and after has read one name.
+//!
+//! Hosts choose the names, so their hash is keyed: `ahash`, with a key that is random for each process (see
+//! `docs/concurrency.md`).
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+use once_cell::sync::Lazy;
+
+use crate::error::Status;
+
+use super::handle::MAX_SLOTS;
+use super::list::RETRIES;
+use super::memory::{self, Atomics, Table, Words};
+
+/// The longest name, in bytes.
+pub const MAX_NAME: usize = 4096;
+
+const INLINE_WORDS: usize = 2;
+const INLINE_BYTES: usize = INLINE_WORDS * 8;
+
+/// One name: 32 bytes, which stay when the name goes.
+#[repr(C, align(32))]
+struct Atom {
+    version: AtomicU32,
+    length: AtomicU32,
+    /// The bytes of a short name, zero-padded.
+    words: [AtomicU64; INLINE_WORDS],
+    /// The run that holds a longer name. A field of its own, so that a reader who comes late never takes the bytes of a
+    /// short name for an address.
+    run: AtomicU64,
+}
+
+// SAFETY: every field is an atomic integer or an array of them.
+unsafe impl Atomics for Atom {}
+
+/// The bytes that a slot for a name keeps reserved.
+pub const SLOT_BYTES: usize = size_of::<Atom>();
+
+/// An atom and the version under which it stands for the name that was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// The atom; never 0.
+    pub atom: u32,
+    version: u32,
+}
+
+/// What looking for a name without the lock found.
+pub enum Lookup {
+    /// The name is known.
+    Known(Found),
+    /// No model has this name.
+    Unknown,
+    /// Writers were in the way too often.
+    Contended,
+}
+
+/// The part of the name table that anyone may read.
+pub struct Names {
+    atoms: Table<Atom>,
+    /// A hash table with open addressing: each word has 32 bits of the hash and the atom; 0 is empty.
+    index: AtomicU64,
+    /// Odd while the index is being moved to a larger run.
+    moves: AtomicU64,
+}
+
+/// The part of the name table that belongs to the holder of the registry's lock.
+#[derive(Default)]
+pub struct NameCounts {
+    /// Uses of each atom; while it is free, the next free atom.
+    uses: Vec<u32>,
+    free: u32,
+    live: u32,
+    /// Places of the index that are not empty, gaps included.
+    filled: u32,
+    /// Bytes of the runs of long names.
+    pub long_bytes: usize,
+}
+
+const GAP: u64 = u32::MAX as u64;
+
+fn hash(name: &[u8]) -> u64 {
+    static KEYS: Lazy<ahash::RandomState> = Lazy::new(ahash::RandomState::new);
+    KEYS.hash_one(name)
+}
+
+fn word_at(name: &[u8], at: usize) -> u64 {
+    let rest = &name[at * 8..];
+    let mut bytes = [0; 8];
+    let count = rest.len().min(8);
+    bytes[..count].copy_from_slice(&rest[..count]);
+    u64::from_le_bytes(bytes)
+}
+
+impl Atom {
+    #[inline]
+    fn words(&self, length: usize) -> &[AtomicU64] {
+        if length <= INLINE_BYTES { &self.words } else { self.long().as_slice() }
+    }
+
+    fn long(&self) -> Words {
+        // SAFETY: the word is only ever stored from `Words::to_word`, or is the zero of fresh memory.
+        unsafe { Words::from_word(self.run.load(Ordering::Relaxed)) }
+    }
+
+    /// The version under which the atom stands for this name, if it does.
+    #[inline]
+    fn is(&self, name: &[u8]) -> Option<u32> {
+        let version = self.version.load(Ordering::Acquire);
+        if version & 1 == 0 || self.length.load(Ordering::Relaxed) as usize != name.len() {
+            return None;
+        }
+        let words = self.words(name.len());
+        let count = name.len().div_ceil(8);
+        let equal = words.len() >= count
+            && words.iter().take(count).enumerate().all(|(at, word)| word.load(Ordering::Relaxed) == word_at(name, at));
+        (equal && self.stands(version)).then_some(version)
+    }
+
+    #[inline]
+    fn stands(&self, version: u32) -> bool {
+        fence(Ordering::Acquire);
+        self.version.load(Ordering::Relaxed) == version
+    }
+
+    fn bytes(&self, mut each: impl FnMut(&[u8])) {
+        let length = self.length.load(Ordering::Relaxed) as usize;
+        let words = self.words(length);
+        for (at, word) in words.iter().take(length.div_ceil(8)).enumerate() {
+            let bytes = word.load(Ordering::Relaxed).to_le_bytes();
+            each(&bytes[..(length - at * 8).min(8)]);
+        }
+    }
+}
+
+impl Names {
+    /// No names; no memory is taken.
+    pub const fn new() -> Self {
+        Names { atoms: Table::new(), index: AtomicU64::new(0), moves: AtomicU64::new(0) }
+    }
+
+    fn run(&self) -> Words {
+        // SAFETY: the word is only ever stored from `Words::to_word`, or is the zero it began with.
+        unsafe { Words::from_word(self.index.load(Ordering::Acquire)) }
+    }
+
+    /// The atom of a name, without the lock.
+    #[inline]
+    pub fn find(&self, name: &[u8]) -> Lookup {
+        let hash = hash(name);
+        for _ in 0..RETRIES {
+            let moves = self.moves.load(Ordering::Acquire);
+            if let Some(found) = self.probe(self.run().as_slice(), hash, name) {
+                return Lookup::Known(found);
+            }
+            fence(Ordering::Acquire);
+            if moves & 1 == 0 && self.moves.load(Ordering::Relaxed) == moves {
+                return Lookup::Unknown;
+            }
+            std::hint::spin_loop();
+        }
+        Lookup::Contended
+    }
+
+    #[inline]
+    fn probe(&self, index: &[AtomicU64], hash: u64, name: &[u8]) -> Option<Found> {
+        let mask = index.len().wrapping_sub(1);
+        for step in 0..index.len() {
+            let entry = index[(hash as usize).wrapping_add(step) & mask].load(Ordering::Acquire);
+            if entry == 0 {
+                return None;
+            }
+            if entry >> 32 == hash >> 32
+                && let Some(atom) = self.atoms.get(entry as u32)
+                && let Some(version) = atom.is(name)
+            {
+                return Some(Found { atom: entry as u32, version });
+            }
+        }
+        None
+    }
+
+    /// Whether the atom has stood for the same name all the time since it was found.
+    #[inline]
+    pub fn still(&self, found: Found) -> bool {
+        self.atoms.get(found.atom).is_some_and(|atom| atom.stands(found.version))
+    }
+
+    /// Hands the bytes of an atom's name to `each`, in pieces. Whoever calls this without the lock has to find out
+    /// afterwards whether the atom was in use all the time.
+    pub fn bytes(&self, atom: u32, each: impl FnMut(&[u8])) {
+        if let Some(atom) = self.atoms.get(atom) {
+            atom.bytes(each);
+        }
+    }
+}
+
+/// What only the holder of the registry's lock may do.
+impl Names {
+    /// The name of an atom that is in use.
+    pub fn text(&self, atom: u32) -> String {
+        let mut bytes = Vec::new();
+        self.bytes(atom, |piece| bytes.extend_from_slice(piece));
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The atom of a name, if it has one.
+    pub fn known(&self, name: &[u8]) -> Option<u32> {
+        self.probe(self.run().as_slice(), hash(name), name).map(|found| found.atom)
+    }
+
+    /// The atom of a name, made if there is none, with one more use.
+    ///
+    /// # Errors
+    /// `ERROR_OUT_OF_MEMORY`, `ERROR_FULL`; nothing was changed.
+    pub fn intern(&self, counts: &mut NameCounts, name: &[u8]) -> Result<u32, Status> {
+        if let Some(atom) = self.known(name) {
+            counts.uses[atom as usize] += 1;
+            return Ok(atom);
+        }
+        self.make_room(counts)?;
+        let fresh = counts.free == 0;
+        let atom = if fresh { counts.uses.len().max(1) as u32 } else { counts.free };
+        if atom >= MAX_SLOTS {
+            return Err(Status::ERROR_FULL);
+        }
+        let slot = self.atoms.reserve(atom)?;
+        if fresh {
+            counts.uses.try_reserve(2).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
+        }
+        let long = if name.len() > INLINE_BYTES { memory::allocate(name.len().div_ceil(8))? } else { Words::NONE };
+        if fresh {
+            counts.uses.resize(atom as usize + 1, 0);
+        } else {
+            counts.free = counts.uses[atom as usize];
+        }
+        counts.uses[atom as usize] = 1;
+        counts.live += 1;
+        counts.long_bytes += long.bytes();
+        let words = if long.is_empty() { &slot.words } else { long.as_slice() };
+        // The version is even here, so that no reader believes what it reads; it becomes odd when all is in place.
+        fence(Ordering::Release);
+        slot.length.store(name.len() as u32, Ordering::Relaxed);
+        slot.run.store(long.to_word(), Ordering::Relaxed);
+        for (at, word) in words.iter().enumerate().take(name.len().div_ceil(8)) {
+            word.store(word_at(name, at), Ordering::Relaxed);
+        }
+        slot.version.store(slot.version.load(Ordering::Relaxed) + 1, Ordering::Release);
+        insert(self.run().as_slice(), hash(name), atom);
+        counts.filled += 1;
+        Ok(atom)
+    }
+
+    /// Takes back one use of an atom; with the last one its name goes.
+    pub fn release(&self, counts: &mut NameCounts, atom: u32) {
+        let uses = &mut counts.uses[atom as usize];
+        *uses -= 1;
+        if *uses > 0 {
+            return;
+        }
+        *uses = counts.free;
+        counts.free = atom;
+        counts.live -= 1;
+        let Some(slot) = self.atoms.get(atom) else { return };
+        let hash = hash(self.text(atom).as_bytes());
+        let index = self.run();
+        let mask = index.len().wrapping_sub(1);
+        let wanted = (hash >> 32) << 32 | u64::from(atom);
+        for step in 0..index.len() {
+            let place = &index.as_slice()[(hash as usize).wrapping_add(step) & mask];
+            if place.load(Ordering::Relaxed) == wanted {
+                place.store(GAP, Ordering::Release);
+                break;
+            }
+        }
+        slot.version.store(slot.version.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        fence(Ordering::Release);
+        let long = slot.long();
+        slot.run.store(0, Ordering::Relaxed);
+        counts.long_bytes -= long.bytes();
+        memory::free(long);
+        if counts.live == 0 {
+            self.shrink(counts);
+        }
+    }
+
+    /// Gives the index back when there is no name left.
+    fn shrink(&self, counts: &mut NameCounts) {
+        let old = self.run();
+        self.swap(Words::NONE);
+        memory::free(old);
+        counts.filled = 0;
+    }
+
+    fn swap(&self, run: Words) {
+        let moves = self.moves.load(Ordering::Relaxed);
+        self.moves.store(moves + 1, Ordering::Relaxed);
+        fence(Ordering::Release);
+        self.index.store(run.to_word(), Ordering::Release);
+        self.moves.store(moves + 2, Ordering::Release);
+    }
+
+    fn make_room(&self, counts: &mut NameCounts) -> Result<(), Status> {
+        let old = self.run();
+        if (counts.filled as usize + 1) * 3 <= old.len() * 2 {
+            return Ok(());
+        }
+        let new = memory::allocate((counts.live as usize + 1) * 2)?;
+        for entry in old.as_slice() {
+            let entry = entry.load(Ordering::Relaxed);
+            if entry != 0 && entry != GAP {
+                let atom = entry as u32;
+                insert(new.as_slice(), hash(self.text(atom).as_bytes()), atom);
+            }
+        }
+        counts.filled = counts.live;
+        self.swap(new);
+        memory::free(old);
+        Ok(())
+    }
+}
+
+impl NameCounts {
+    /// How many slots for names were ever used.
+    pub fn slots(&self) -> usize {
+        self.uses.len()
+    }
+
+    /// How many names there are.
+    pub fn live(&self) -> u32 {
+        self.live
+    }
+}
+
+fn insert(index: &[AtomicU64], hash: u64, atom: u32) {
+    let mask = index.len().wrapping_sub(1);
+    for step in 0..index.len() {
+        let place = &index[(hash as usize).wrapping_add(step) & mask];
+        if place.load(Ordering::Relaxed) == 0 {
+            place.store((hash >> 32) << 32 | u64::from(atom), Ordering::Release);
+            return;
+        }
+    }
+}

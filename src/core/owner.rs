@@ -1,0 +1,398 @@
+//! Owners: data sources, apps, and the kinds that a host registers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use crate::error::{Error, Result, Status};
+
+use super::due::{Due, DueList, UserData};
+use super::handle::{self, MAX_USES, Parts, Tag};
+use super::list::{List, Read, live_identity};
+use super::names::MAX_NAME;
+use super::partition::{DataSourceConfig, MAX_FIELD, MAX_LABEL};
+use super::registry::{self, Locked, Registry, classify};
+use super::state::{NONE, OwnerRecord};
+
+/// The kind of a data source.
+pub const DATA_SOURCE: u32 = 1;
+/// The kind of an app.
+pub const APP: u32 = 2;
+/// The first kind that a host can register.
+pub const FIRST_HOST_KIND: u32 = 1000;
+/// How many kinds a host can register in a registry.
+pub const MAX_HOST_KINDS: usize = 1000;
+
+/// What a new owner is to be.
+pub struct NewOwner<'a> {
+    /// [`DATA_SOURCE`], [`APP`] or a registered kind.
+    pub kind: u32,
+    /// The owner's name; may be empty.
+    pub name: &'a str,
+    /// The configuration of a data source; ignored for other kinds.
+    pub config: DataSourceConfig,
+    /// The host's pointer.
+    pub user_data: UserData,
+}
+
+/// Checks a text that names something: no control characters, not longer than `limit` bytes.
+///
+/// # Errors
+/// `ERROR_TOO_LONG`, `ERROR_INVALID_NAME` with the byte offset.
+pub fn check_text(what: &str, text: &str, limit: usize) -> Result<()> {
+    if text.len() > limit {
+        return Err(Error::new(
+            Status::ERROR_TOO_LONG,
+            what,
+            format!("{what}: {} bytes are too long (the limit is {limit})", text.len()),
+        ));
+    }
+    if let Some((offset, found)) = text.char_indices().find(|(_, found)| found.is_control()) {
+        return Err(Error::new(
+            Status::ERROR_INVALID_NAME,
+            what,
+            format!("{what}: control character U+{:04X} at byte {offset} (names are printable text)", found as u32),
+        )
+        .at(offset as u64, 0, 0));
+    }
+    Ok(())
+}
+
+/// Finds the registry and the slot of an owner's handle without any lock.
+#[inline(always)]
+pub(crate) fn locate(value: u64) -> std::result::Result<(&'static Registry, Parts), Status> {
+    let parts = handle::decode(value, Tag::Owner)?;
+    match registry::by_number(parts.registry) {
+        Some(registry) => Ok((registry, parts)),
+        None => Err(Status::ERROR_FOREIGN_HANDLE),
+    }
+}
+
+/// Why an owner's handle does not fit its slot.
+#[cold]
+pub(crate) fn gone(registry: &'static Registry, parts: Parts) -> Error {
+    match registry.lock() {
+        Ok(locked) => locked.owner_index(parts).err().unwrap_or_else(|| Status::ERROR_STALE_HANDLE.into()),
+        Err(error) => error,
+    }
+}
+
+/// Whether the handle is of a registered owner.
+#[inline(always)]
+pub fn is_valid(value: u64) -> bool {
+    let Ok((registry, parts)) = locate(value) else { return false };
+    registry
+        .owners
+        .get(parts.index)
+        .is_some_and(|slot| slot.identity.load(Ordering::Acquire) as u32 == live_identity(parts.generation))
+}
+
+/// The kind of an owner.
+///
+/// # Errors
+/// The status of a null, wrong, foreign, forged or stale handle.
+pub fn kind(value: u64) -> Result<u32> {
+    let (registry, parts) = locate(value)?;
+    let identity = registry.owners.get(parts.index).map_or(0, |slot| slot.identity.load(Ordering::Acquire));
+    if identity as u32 != live_identity(parts.generation) {
+        return Err(gone(registry, parts));
+    }
+    Ok((identity >> 32) as u32)
+}
+
+/// The addresses of an owner's and its registry's freshness words. They stay readable as long as the process lives.
+///
+/// # Errors
+/// As [`kind`].
+pub fn freshness_words(value: u64) -> Result<(&'static AtomicU64, &'static AtomicU64)> {
+    kind(value)?;
+    let (registry, parts) = locate(value)?;
+    let slot = registry.owners.get(parts.index).ok_or(Status::ERROR_FORGED_HANDLE)?;
+    Ok((&slot.freshness, &registry.word))
+}
+
+impl Locked {
+    /// The index of the owner with this handle.
+    pub fn owner_index(&self, parts: Parts) -> Result<u32> {
+        let record = self.owners.get(parts.index as usize);
+        match record {
+            Some(record) if record.live && handle::generation(record.uses) == parts.generation => Ok(parts.index),
+            _ => Err(classify(parts, record.map(|record| record.uses)).into()),
+        }
+    }
+
+    /// The index of the owner with this handle, which has to be of this registry; `NONE` for a null handle.
+    pub fn optional_owner(&self, value: u64) -> Result<u32> {
+        if value == 0 {
+            return Ok(NONE);
+        }
+        let parts = handle::decode(value, Tag::Owner)?;
+        if parts.registry != self.registry.number {
+            return Err(Status::ERROR_FOREIGN_HANDLE.into());
+        }
+        self.owner_index(parts)
+    }
+
+    pub fn list_of(&self, owner: u32) -> Option<&'static List> {
+        self.registry.lists.get(owner)
+    }
+
+    /// The list of models on a data source, where it is kept apart.
+    pub fn list_on(&self, owner: u32) -> Option<&'static List> {
+        if self.owners[owner as usize].lists_differ { self.registry.lists_on.get(owner) } else { None }
+    }
+
+    /// Raises the owner's freshness word; gives its new value.
+    pub fn refresh(&self, owner: u32) -> u64 {
+        let Some(slot) = self.registry.owners.get(owner) else { return 0 };
+        let value = slot.freshness.load(Ordering::Relaxed) + 1;
+        slot.freshness.store(value, Ordering::Release);
+        value
+    }
+
+    /// Counts that a list, which could be answered from until now, no longer can.
+    pub fn count_invalidation(&mut self, list: &List) {
+        if list.is_built(self.registry.word.load(Ordering::Relaxed)) {
+            self.built_lists -= 1;
+            self.invalidations += 1;
+        }
+    }
+
+    /// Empties an owner's lists of what was built before a clear, if that has not been done.
+    pub fn renew(&mut self, owner: u32) {
+        let word = self.registry.word.load(Ordering::Relaxed);
+        let Some(list) = self.list_of(owner) else { return };
+        if list.is_valid(word) {
+            return;
+        }
+        if let Some(on) = self.list_on(owner) {
+            self.run_bytes -= on.close();
+        }
+        self.owners[owner as usize].lists_differ = false;
+        self.owners[owner as usize].snapshots = [Weak::new(), Weak::new()];
+        let freed = list.reset(word);
+        self.run_bytes -= freed;
+    }
+
+    /// Registers an owner; takes `due` when it succeeds.
+    pub fn add_owner(&mut self, new: NewOwner<'_>, due: &mut Option<Box<Due>>) -> Result<u64> {
+        check_text("owner name", new.name, MAX_NAME)?;
+        let kind_name = self.kind_name(new.kind)?;
+        let fields = new.config.fields();
+        if new.kind == DATA_SOURCE {
+            fields.check()?;
+        }
+        if self.live_owners >= self.options.max_owners {
+            return Err(self.full("owners", self.options.max_owners));
+        }
+        let fresh = self.free_owner == NONE;
+        let index = if fresh { self.owners.len() as u32 } else { self.free_owner };
+        let slot = self.registry.owners.reserve(index)?;
+        let list = self.registry.lists.reserve(index)?;
+        if fresh {
+            self.owners.try_reserve(1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
+            self.owners.push(OwnerRecord {
+                uses: 0,
+                live: false,
+                kind: 0,
+                name: "".into(),
+                configuration: NONE,
+                label: Arc::from(""),
+                counted_in: 0,
+                lists_differ: false,
+                user_data: UserData(std::ptr::null_mut()),
+                due: None,
+                snapshots: [Weak::new(), Weak::new()],
+                next: NONE,
+            });
+        } else {
+            self.free_owner = self.owners[index as usize].next;
+        }
+        let (configuration, label) = if new.kind == DATA_SOURCE {
+            self.partitions.enter(fields)
+        } else {
+            (NONE, self.partitions.reserve_owner_label(&kind_name))
+        };
+        self.text_bytes += new.name.len() + label.len();
+        let record = &mut self.owners[index as usize];
+        record.uses += 1;
+        record.live = true;
+        record.kind = new.kind;
+        record.name = new.name.into();
+        record.configuration = configuration;
+        record.label = label;
+        record.counted_in = 0;
+        record.user_data = new.user_data;
+        record.due = due.take();
+        let (uses, generation) = (record.uses, handle::generation(record.uses));
+        self.live_owners += 1;
+        self.owners_made += 1;
+        let freshness = self.refresh(index);
+        list.open(generation, new.kind, freshness);
+        slot.identity.store(u64::from(live_identity(generation)) | u64::from(new.kind) << 32, Ordering::Release);
+        Ok(self.registry.owner_handle(index, uses))
+    }
+
+    /// The error for a limit that is reached.
+    pub fn full(&self, what: &str, limit: u32) -> Error {
+        Error::new(
+            Status::ERROR_FULL,
+            what,
+            format!("{what}: the registry is full ({limit} at once, see the options of mreg_registry_create)"),
+        )
+    }
+
+    /// Registers a kind of owner; the same name gives the same number again.
+    ///
+    /// # Errors
+    /// `ERROR_INVALID_NAME` for `ds`, `app`, `global` and what is no name, `ERROR_FULL`.
+    pub fn register_kind(&mut self, name: &str) -> Result<u32> {
+        if name.is_empty() {
+            return Err(Error::new(Status::ERROR_INVALID_NAME, "kind", "owner kind: the name is empty"));
+        }
+        check_text("owner kind", name, MAX_LABEL - 24)?;
+        if matches!(name, "ds" | "app" | "global") {
+            return Err(Error::new(
+                Status::ERROR_INVALID_NAME,
+                name,
+                format!("owner kind \"{name}\": the name is the library's own (choose another)"),
+            ));
+        }
+        if let Some(at) = self.kinds.iter().position(|known| &**known == name) {
+            return Ok(FIRST_HOST_KIND + at as u32);
+        }
+        if self.kinds.len() >= MAX_HOST_KINDS {
+            return Err(Error::new(
+                Status::ERROR_FULL,
+                name,
+                format!("owner kind \"{name}\": {MAX_HOST_KINDS} kinds are registered, which is the limit"),
+            ));
+        }
+        self.text_bytes += name.len();
+        self.kinds.push(name.into());
+        Ok(FIRST_HOST_KIND + self.kinds.len() as u32 - 1)
+    }
+
+    fn kind_name(&self, kind: u32) -> Result<String> {
+        match kind {
+            DATA_SOURCE => Ok("ds".to_owned()),
+            APP => Ok("app".to_owned()),
+            _ => kind
+                .checked_sub(FIRST_HOST_KIND)
+                .and_then(|at| self.kinds.get(at as usize))
+                .map(|name| name.to_string())
+                .ok_or_else(|| unknown_kind(kind)),
+        }
+    }
+
+    /// Releases an owner: its models go, its place in its partition goes, its handle is stale.
+    pub fn release_owner(&mut self, parts: Parts, due: &mut DueList) -> Result<()> {
+        let index = self.owner_index(parts)?;
+        self.renew(index);
+        // Gone for every reader first, so that none sees it with some of its models.
+        if let Some(slot) = self.registry.owners.get(index) {
+            slot.identity.store(0, Ordering::Release);
+        }
+        let ids = self.models_about(index);
+        let freshness = self.refresh(index);
+        for list in [self.list_of(index), self.list_on(index)].into_iter().flatten() {
+            self.count_invalidation(list);
+            list.hide(freshness);
+        }
+        for model in ids {
+            self.drop_model(model, due);
+        }
+        self.leave_partition(index, due);
+        for list in [self.list_of(index), self.list_on(index)].into_iter().flatten() {
+            self.run_bytes -= list.close();
+        }
+        let record = &mut self.owners[index as usize];
+        record.live = false;
+        record.lists_differ = false;
+        record.snapshots = [Weak::new(), Weak::new()];
+        let (name, label, configuration) = (
+            std::mem::take(&mut record.name),
+            std::mem::replace(&mut record.label, Arc::from("")),
+            record.configuration,
+        );
+        due.extend(record.due.take());
+        let retired = record.uses >= MAX_USES;
+        self.text_bytes -= name.len() + label.len();
+        if configuration == NONE {
+            self.partitions.free_owner_label(&label);
+        } else {
+            self.partitions.leave(configuration);
+        }
+        self.live_owners -= 1;
+        if !retired {
+            self.owners[index as usize].next = self.free_owner;
+            self.free_owner = index;
+        }
+        Ok(())
+    }
+
+    /// The models that an owner has, and those that are on it where it is a data source.
+    pub fn models_about(&self, owner: u32) -> Vec<u32> {
+        let on = self.list_on(owner);
+        let list = on.or(self.list_of(owner));
+        let Some(list) = list else { return Vec::new() };
+        (0..list.used()).map(|at| list.id_at(at)).filter(|id| *id != 0).map(index_of).collect()
+    }
+
+    /// Marks one owner's lists as changed, though they did not.
+    pub fn invalidate(&mut self, parts: Parts) -> Result<()> {
+        let index = self.owner_index(parts)?;
+        self.renew(index);
+        let freshness = self.refresh(index);
+        for list in [self.list_of(index), self.list_on(index)].into_iter().flatten() {
+            self.count_invalidation(list);
+            list.invalidate(freshness);
+        }
+        Ok(())
+    }
+}
+
+/// The error for a kind of owner that stands for nothing.
+pub(crate) fn unknown_kind(kind: u32) -> Error {
+    Error::new(
+        Status::ERROR_INVALID_ARGUMENT,
+        "kind",
+        format!("owner kind {kind}: no such kind (1 data source, 2 app, or one of mreg_owner_kind_register)"),
+    )
+}
+
+/// The index in a handle of the registry's own making.
+pub(crate) fn index_of(id: u64) -> u32 {
+    handle::decode(id, Tag::Model).map_or(NONE, |parts| parts.index)
+}
+
+impl super::partition::Fields {
+    fn check(&self) -> Result<()> {
+        let [connector, rest @ ..] = self.all();
+        check_text("data source connector", connector, MAX_LABEL - 40)?;
+        for (what, text) in ["host", "port", "database"].into_iter().zip(rest) {
+            check_text(&format!("data source {what}"), text, MAX_FIELD)?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs a lock-free read, and where writers were in the way too often, once more under the lock.
+pub(crate) fn read<T>(
+    registry: &'static Registry,
+    parts: Parts,
+    mut attempt: impl FnMut() -> Read<T>,
+    build: impl FnOnce(&mut Locked, u32) -> Result<()>,
+) -> Result<(T, bool)> {
+    match attempt() {
+        Read::Done(answer) => return Ok((answer, true)),
+        Read::Gone => return Err(gone(registry, parts)),
+        Read::Unbuilt | Read::Parted | Read::Contended => {}
+    }
+    let mut locked = registry.lock()?;
+    let index = locked.owner_index(parts)?;
+    build(&mut locked, index)?;
+    match attempt() {
+        Read::Done(answer) => Ok((answer, false)),
+        _ => Err(Error::new(Status::ERROR_INTERNAL, "list", "a list that was just built could not be read")),
+    }
+}

@@ -1,0 +1,297 @@
+//! Registries: what lives as long as the process, and how a handle finds it.
+//!
+//! A registry's number, its tables and its lock are made once and never freed; destroying a registry empties it and lets
+//! the next one have its number, whose slots go on counting generations. So a call that comes too late, with a handle of
+//! a destroyed registry, reads memory that is there and finds that its generation has passed.
+
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+use once_cell::sync::OnceCell;
+
+use crate::error::{Error, Result, Status};
+
+use super::counters::Counters;
+use super::due::DueList;
+use super::handle::{self, MAX_REGISTRIES, MAX_SLOTS, Parts, Tag};
+use super::list::List;
+use super::lock::{Guard, Rank, Ranked};
+use super::memory::{Atomics, Table};
+use super::names::Names;
+use super::state::State;
+
+/// What stays of an owner: 16 bytes.
+#[repr(C, align(16))]
+pub(crate) struct OwnerSlot {
+    /// The identity of the owner that has the slot now, 0 if none has.
+    pub identity: AtomicU64,
+    /// The owner's freshness word. It goes on through every owner of the slot and never repeats a value.
+    pub freshness: AtomicU64,
+}
+
+// SAFETY: every field is an atomic integer.
+unsafe impl Atomics for OwnerSlot {}
+
+/// The limits and settings of a registry.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The most models that may be registered at once.
+    pub max_models: u32,
+    /// The most owners that may be registered at once.
+    pub max_owners: u32,
+    /// Tenant codes that stand for `global`.
+    pub reserved_tenants: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { max_models: MAX_SLOTS, max_owners: MAX_SLOTS, reserved_tenants: Vec::new() }
+    }
+}
+
+/// One container of owners, models and tenants.
+#[repr(C)]
+pub struct Registry {
+    /// The registry's freshness word: raised by what changes many owners at once.
+    pub(crate) word: AtomicU64,
+    /// Raised by clear and destroy; a model registered under an earlier value is stale.
+    pub(crate) epoch: AtomicU64,
+    /// How often the number was used, as it stands in the registry's handle; `GONE` while no registry has it.
+    generation: AtomicU64,
+    pub(crate) owners: Table<OwnerSlot>,
+    pub(crate) lists: Table<List>,
+    /// The lists of models on a data source, where they differ from what it owns.
+    pub(crate) lists_on: Table<List>,
+    pub(crate) models: Table<AtomicU64>,
+    pub(crate) names: Names,
+    pub(crate) counters: Counters,
+    pub(crate) number: u32,
+    state: Ranked<State>,
+}
+
+const GONE: u64 = 1 << 63;
+
+static REGISTRIES: [AtomicPtr<Registry>; MAX_REGISTRIES + 1] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; MAX_REGISTRIES + 1];
+
+struct Numbers {
+    /// Where this copy of the library starts to number; random, so that two copies differ.
+    first: u32,
+    made: u32,
+    free: Vec<u32>,
+}
+
+static NUMBERS: Ranked<Option<Numbers>> = Ranked::new(Rank::Registries, None);
+
+/// The registry with this number, alive or not.
+#[inline(always)]
+pub(crate) fn by_number(number: u32) -> Option<&'static Registry> {
+    let registry = REGISTRIES.get(number as usize)?.load(Ordering::Acquire);
+    // SAFETY: the pointer is null or comes from `Box::leak` in `create` and is never freed.
+    unsafe { registry.as_ref() }
+}
+
+/// A registry's state, locked.
+pub(crate) struct Locked {
+    pub registry: &'static Registry,
+    pub state: Guard<'static, State>,
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // A panic between two steps of a change leaves the state in doubt; what the lock-free readers see is whole.
+        if std::thread::panicking() {
+            self.state.poisoned = true;
+        }
+    }
+}
+
+impl std::ops::Deref for Locked {
+    type Target = State;
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl std::ops::DerefMut for Locked {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Registry {
+    /// Takes the registry's lock.
+    ///
+    /// # Errors
+    /// `ERROR_POISONED`.
+    pub(crate) fn lock(&'static self) -> Result<Locked> {
+        let state = self.state.lock();
+        if state.poisoned {
+            return Err(Status::ERROR_POISONED.into());
+        }
+        Ok(Locked { registry: self, state })
+    }
+
+    /// The handle under which the registry is known now.
+    pub fn handle(&self) -> u64 {
+        handle::encode_registry(self.number, self.generation.load(Ordering::Acquire))
+    }
+
+    /// Raises both words: all that was built before is empty, all models from before are stale.
+    pub(crate) fn forget(&self) {
+        self.epoch.store(self.epoch.load(Ordering::Relaxed) + 1, Ordering::Release);
+        self.word.store(self.word.load(Ordering::Relaxed) + 1, Ordering::Release);
+    }
+
+    /// What the slot of a model registered now holds.
+    pub(crate) fn model_word(&self, generation: u32) -> u64 {
+        model_word(generation, self.epoch.load(Ordering::Relaxed))
+    }
+
+    /// The handle of a model.
+    pub(crate) fn model_handle(&self, index: u32, uses: u32) -> u64 {
+        handle::encode(Tag::Model, Parts { registry: self.number, index, generation: handle::generation(uses) })
+    }
+
+    /// The handle of an owner.
+    pub(crate) fn owner_handle(&self, index: u32, uses: u32) -> u64 {
+        handle::encode(Tag::Owner, Parts { registry: self.number, index, generation: handle::generation(uses) })
+    }
+}
+
+/// The word of a registered model's slot: its generation, a mark, and the epoch that it was registered under.
+pub(crate) fn model_word(generation: u32, epoch: u64) -> u64 {
+    u64::from(generation) | 1 << 23 | epoch << 24
+}
+
+/// Makes a registry and gives its handle.
+///
+/// # Errors
+/// `ERROR_FULL` when 8,191 registries are alive, `ERROR_OUT_OF_MEMORY`.
+pub fn create(options: Options) -> Result<u64> {
+    let mut numbers = NUMBERS.lock();
+    let numbers = numbers.get_or_insert_with(|| Numbers {
+        first: (handle::random_word() % MAX_REGISTRIES as u64) as u32,
+        made: 0,
+        free: Vec::new(),
+    });
+    // What a destroyed registry still has held by the host counts for the registry that has its number, so one that has
+    // nothing left is preferred.
+    let clean = numbers
+        .free
+        .iter()
+        .position(|number| by_number(*number).is_some_and(|registry| registry.state.lock().is_clean()));
+    let registry = match clean {
+        Some(at) => numbers.free.swap_remove(at),
+        None if (numbers.made as usize) < MAX_REGISTRIES => new_number(numbers)?,
+        None => numbers.free.pop().ok_or_else(|| {
+            Error::new(
+                Status::ERROR_FULL,
+                "registry",
+                format!("{MAX_REGISTRIES} registries are alive, which is the limit; destroy one first"),
+            )
+        })?,
+    };
+    let registry = by_number(registry).ok_or(Status::ERROR_INTERNAL)?;
+    let mut state = registry.state.lock();
+    state.open(options, registry.epoch.load(Ordering::Relaxed));
+    state.hits_before = registry.counters.hits();
+    drop(state);
+    let generation = registry.generation.load(Ordering::Relaxed);
+    registry.generation.store(handle::registry_generation((generation & !GONE) + 1).max(1), Ordering::Release);
+    Ok(registry.handle())
+}
+
+fn new_number(numbers: &mut Numbers) -> Result<u32> {
+    // `destroy` must not fail, so there is room for every number on the list of free ones.
+    numbers.free.try_reserve(numbers.made as usize + 1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
+    let number = (numbers.first + numbers.made) % MAX_REGISTRIES as u32 + 1;
+    let registry = Box::new(Registry {
+        word: AtomicU64::new(1),
+        epoch: AtomicU64::new(1),
+        generation: AtomicU64::new(GONE | handle::registry_generation(handle::random_word() >> 20)),
+        owners: Table::new(),
+        lists: Table::new(),
+        lists_on: Table::new(),
+        models: Table::new(),
+        names: Names::new(),
+        counters: Counters::new(),
+        number,
+        state: Ranked::new(Rank::State, State::default()),
+    });
+    REGISTRIES[number as usize].store(Box::leak(registry), Ordering::Release);
+    numbers.made += 1;
+    Ok(number)
+}
+
+static DEFAULT: OnceCell<u64> = OnceCell::new();
+
+/// The handle of the process-wide registry, made on first use.
+///
+/// # Errors
+/// As [`create`].
+pub fn default_registry() -> Result<u64> {
+    DEFAULT.get_or_try_init(|| create(Options::default())).copied()
+}
+
+/// The registry of a registry's handle.
+///
+/// # Errors
+/// The status of a null, wrong, foreign, forged or stale handle.
+#[inline]
+pub fn resolve(value: u64) -> Result<&'static Registry> {
+    let (number, generation) = handle::decode_registry(value)?;
+    let registry = by_number(number).ok_or(Status::ERROR_FOREIGN_HANDLE)?;
+    let current = registry.generation.load(Ordering::Acquire);
+    if current == generation {
+        return Ok(registry);
+    }
+    let last = current & !GONE;
+    // Generations only grow, so a later one was never given out.
+    Err(if generation <= last { Status::ERROR_STALE_HANDLE } else { Status::ERROR_FORGED_HANDLE }.into())
+}
+
+/// Takes the lock of the registry of a registry's handle, which then cannot be destroyed meanwhile.
+///
+/// # Errors
+/// As [`resolve`], and `ERROR_POISONED`.
+pub(crate) fn resolve_locked(value: u64) -> Result<Locked> {
+    let registry = resolve(value)?;
+    let locked = registry.lock()?;
+    resolve(value)?;
+    Ok(locked)
+}
+
+/// Destroys a registry: its owners and models are gone, and its handle is stale. Gives the destructors that are due and
+/// the registry's number.
+///
+/// # Errors
+/// The status of a null, wrong, foreign, forged or stale handle; `ERROR_INVALID_ARGUMENT` for the default registry.
+pub fn destroy(value: u64) -> Result<(DueList, u32)> {
+    if DEFAULT.get() == Some(&value) {
+        return Err(Error::new(
+            Status::ERROR_INVALID_ARGUMENT,
+            "registry",
+            "the default registry lives as long as the process and cannot be destroyed; clear it instead",
+        ));
+    }
+    let registry = resolve(value)?;
+    let mut state = registry.state.lock();
+    let (_, generation) = handle::decode_registry(value)?;
+    if registry.generation.compare_exchange(generation, generation | GONE, Ordering::AcqRel, Ordering::Acquire).is_err()
+    {
+        return Err(Status::ERROR_STALE_HANDLE.into());
+    }
+    state.poisoned = false;
+    let mut locked = Locked { registry, state };
+    let due = locked.close();
+    drop(locked);
+    if let Some(numbers) = NUMBERS.lock().as_mut() {
+        numbers.free.push(registry.number);
+    }
+    Ok((due, registry.number))
+}
+
+/// What a handle of a registry's own kind of thing is when its slot does not match.
+pub(crate) fn classify(parts: Parts, uses: Option<u32>) -> Status {
+    uses.map_or(Status::ERROR_FORGED_HANDLE, |uses| handle::classify(parts.generation, uses))
+}

@@ -1,0 +1,154 @@
+//! Held snapshots: an owner's models at one moment, kept until the host lets them go.
+
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::error::{Error, Result, Status};
+
+use super::due::DueList;
+use super::handle::Tag;
+use super::list::{Stamp, Which};
+use super::owner::index_of;
+use super::registry::{Locked, Registry};
+use super::table::HandleTable;
+
+/// A list of models that holds each of them.
+pub(crate) struct Snapshot {
+    registry: &'static Registry,
+    stamp: Stamp,
+    models: Box<[u64]>,
+    /// Handles of it; changed only under the registry's lock. At 0 its models are held no more.
+    handles: AtomicU32,
+}
+
+static SNAPSHOTS: HandleTable<Snapshot> = HandleTable::new(Tag::Snapshot);
+
+/// A snapshot of a handle, with the lock of the registry whose slots its models are in.
+pub(crate) struct Held {
+    pub locked: Locked,
+    pub snapshot: Arc<Snapshot>,
+}
+
+impl Held {
+    /// The index of the model at a position.
+    ///
+    /// # Errors
+    /// `ERROR_INVALID_ARGUMENT` past the end.
+    pub fn model(&self, position: usize) -> Result<u32> {
+        self.snapshot.models.get(position).map(|id| index_of(*id)).ok_or_else(|| {
+            Error::new(
+                Status::ERROR_INVALID_ARGUMENT,
+                "position",
+                format!("position {position}: the snapshot has {} models", self.snapshot.models.len()),
+            )
+        })
+    }
+}
+
+/// The snapshot of a handle.
+///
+/// # Errors
+/// The status of a null, wrong, foreign, forged or stale handle; `ERROR_POISONED`.
+pub(crate) fn get(handle: u64) -> Result<Held> {
+    let snapshot = SNAPSHOTS.get(handle)?;
+    let locked = snapshot.registry.lock()?;
+    if snapshot.handles.load(Ordering::Relaxed) == 0 {
+        return Err(Status::ERROR_STALE_HANDLE.into());
+    }
+    Ok(Held { locked, snapshot })
+}
+
+/// The handles of the models in a snapshot, and its stamp.
+///
+/// # Errors
+/// The status of a null, wrong, foreign, forged or stale handle.
+pub fn models(handle: u64, out: &mut [MaybeUninit<u64>]) -> Result<(usize, Stamp)> {
+    let snapshot = SNAPSHOTS.get(handle)?;
+    for (to, from) in out.iter_mut().zip(&snapshot.models) {
+        to.write(*from);
+    }
+    Ok((snapshot.models.len(), snapshot.stamp))
+}
+
+/// Lets a snapshot go. Gives the number of its registry and the destructors that are due.
+///
+/// # Errors
+/// The status of a null, wrong, foreign, forged or stale handle.
+pub fn free(handle: u64) -> Result<(u32, DueList)> {
+    let snapshot = SNAPSHOTS.remove(handle)?;
+    let mut gone = DueList::default();
+    let mut locked = snapshot.registry.lock()?;
+    if snapshot.handles.fetch_sub(1, Ordering::Relaxed) == 1 {
+        locked.snapshot_bytes -= snapshot.bytes();
+        for id in &snapshot.models {
+            locked.let_go(index_of(*id), &mut gone);
+        }
+    }
+    Ok((snapshot.registry.number, gone))
+}
+
+/// The stamp of a snapshot that is not of one owner.
+pub fn no_stamp() -> Stamp {
+    Stamp::default()
+}
+
+impl Snapshot {
+    fn bytes(&self) -> usize {
+        size_of::<Snapshot>() + size_of_val(&*self.models)
+    }
+}
+
+impl Locked {
+    /// Holds a list of an owner's: the same snapshot as before while nothing changed.
+    pub fn hold_list(&mut self, owner: u32, kind: u32, which: Which) -> Result<u64> {
+        let hits = self.locked_hits;
+        self.build(owner, which == Which::On);
+        let known = self.owners[owner as usize].kind;
+        let parted = which == Which::On && self.owners[owner as usize].lists_differ;
+        let list = if parted { self.list_on(owner) } else { self.list_of(owner) }.ok_or(Status::ERROR_INTERNAL)?;
+        let stamp = list.stamp(self.registry.word.load(Ordering::Relaxed));
+        if kind != super::list::ANY_KIND && kind != known {
+            return self.hold_models(Vec::new(), stamp).inspect_err(|_| self.locked_hits = hits);
+        }
+        let cached = self.owners[owner as usize].snapshots[usize::from(parted)].upgrade();
+        if let Some(cached) = cached
+            && cached.stamp == stamp
+            && cached.handles.load(Ordering::Relaxed) > 0
+        {
+            return self.hand_out(cached);
+        }
+        let mut models = Vec::new();
+        models.try_reserve_exact(list.used()).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
+        models.extend((0..list.used()).map(|at| list.id_at(at)));
+        let snapshot = self.snapshot_of(models, stamp);
+        self.owners[owner as usize].snapshots[usize::from(parted)] = Arc::downgrade(&snapshot);
+        self.hand_out(snapshot)
+    }
+
+    /// Holds these models, which are registered.
+    pub fn hold_models(&mut self, models: Vec<u64>, stamp: Stamp) -> Result<u64> {
+        let snapshot = self.snapshot_of(models, stamp);
+        self.hand_out(snapshot)
+    }
+
+    fn snapshot_of(&self, models: Vec<u64>, stamp: Stamp) -> Arc<Snapshot> {
+        Arc::new(Snapshot {
+            registry: self.registry,
+            stamp,
+            models: models.into_boxed_slice(),
+            handles: AtomicU32::new(0),
+        })
+    }
+
+    fn hand_out(&mut self, snapshot: Arc<Snapshot>) -> Result<u64> {
+        let handle = SNAPSHOTS.insert(snapshot.clone()).map_err(|(status, _)| status)?;
+        if snapshot.handles.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.snapshot_bytes += snapshot.bytes();
+            for id in &snapshot.models {
+                self.models[index_of(*id) as usize].references += 1;
+            }
+        }
+        Ok(handle)
+    }
+}

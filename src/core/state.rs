@@ -1,0 +1,213 @@
+//! What a registry's lock guards.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::Weak;
+
+use crate::schema::Schema;
+
+use super::due::{Due, UserData};
+use super::names::NameCounts;
+use super::partition::Partitions;
+use super::registry::Options;
+use super::snapshot::Snapshot;
+
+/// Stands for no index.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// A model, as the registry knows it.
+pub(crate) struct ModelRecord {
+    /// How often the slot was used.
+    pub uses: u32,
+    /// Who holds the model: the registry (1), each held snapshot, and the host's holds together (1). While the record is
+    /// free: 0.
+    pub references: u32,
+    /// Holds of the host's own.
+    pub holds: u32,
+    /// The atom of the name.
+    pub name: u32,
+    pub partition: u32,
+    /// Index of the data source, or `NONE`.
+    pub data_source: u32,
+    /// Index of the app, or of the owner of a host's kind, or `NONE`.
+    pub app: u32,
+    /// Place in the list of the owner.
+    pub position: u32,
+    /// Place in the list of models on the data source, where that is kept apart.
+    pub position_on: u32,
+    /// The models of the same name in the same partition, registered before and after this one.
+    pub older: u32,
+    pub newer: u32,
+    /// The models of the same partition, registered before and after this one. While the record is free, `next` is the
+    /// next free one.
+    pub previous: u32,
+    pub next: u32,
+    pub registered_at: i64,
+    pub schema: Option<Arc<Schema>>,
+    pub settings: Option<Box<str>>,
+    pub user_data: UserData,
+    pub due: Option<Box<Due>>,
+}
+
+impl ModelRecord {
+    pub fn free() -> Self {
+        ModelRecord {
+            uses: 0,
+            references: 0,
+            holds: 0,
+            name: 0,
+            partition: NONE,
+            data_source: NONE,
+            app: NONE,
+            position: NONE,
+            position_on: NONE,
+            older: NONE,
+            newer: NONE,
+            previous: NONE,
+            next: NONE,
+            registered_at: 0,
+            schema: None,
+            settings: None,
+            user_data: UserData(std::ptr::null_mut()),
+            due: None,
+        }
+    }
+
+    /// The model's settings: its own, else those of its schema, else none.
+    pub fn settings(&self) -> &str {
+        let of_schema = || self.schema.as_ref().map_or("", |schema| schema.settings());
+        self.settings.as_deref().unwrap_or_else(of_schema)
+    }
+
+    /// The index of the one that owns the model: the app where there is one, else the data source, else `NONE`.
+    pub fn owner(&self) -> u32 {
+        if self.app != NONE { self.app } else { self.data_source }
+    }
+}
+
+/// An owner, as the registry knows it.
+pub(crate) struct OwnerRecord {
+    pub uses: u32,
+    pub live: bool,
+    pub kind: u32,
+    pub name: Box<str>,
+    /// The data source's configuration, or `NONE`.
+    pub configuration: u32,
+    /// The label of the partition of its own.
+    pub label: Arc<str>,
+    /// The sequence number of the partition in which it counts; 0 for none.
+    pub counted_in: u64,
+    /// Whether the models on the data source are listed apart from those that it owns.
+    pub lists_differ: bool,
+    pub user_data: UserData,
+    pub due: Option<Box<Due>>,
+    /// The snapshots that are held of what it owns and of what is on it.
+    pub snapshots: [Weak<Snapshot>; 2],
+    /// While the record is free: the next free one.
+    pub next: u32,
+}
+
+/// All that a registry's lock guards.
+pub(crate) struct State {
+    pub poisoned: bool,
+    pub alive: bool,
+    pub options: Options,
+    /// The registry's epoch when it was made; what the host sees as the generation counts from it.
+    pub first_epoch: u64,
+    pub kinds: Vec<Box<str>>,
+    pub owners: Vec<OwnerRecord>,
+    pub free_owner: u32,
+    pub live_owners: u32,
+    pub owners_made: u64,
+    pub models: Vec<ModelRecord>,
+    pub free_model: u32,
+    /// Models that are registered.
+    pub live_models: u32,
+    /// Registered models that have a destructor.
+    pub with_destructor: u32,
+    /// Records in use: registered models, held ones, and what a clear left behind.
+    pub used_records: u32,
+    /// Records that a clear left behind, and where to look for the next one.
+    pub left_behind: u32,
+    pub cursor: u32,
+    pub names: NameCounts,
+    pub partitions: Partitions,
+    /// The newest model of a name in a partition, by atom and then by the partition's sequence number.
+    pub by_name: BTreeMap<u64, u32>,
+    /// The model without an owner of a name in a partition.
+    pub ownerless: HashMap<(u32, u32), u32>,
+    /// How many models of the registry use a schema.
+    pub schemas: HashMap<usize, u32>,
+    pub schema_bytes: usize,
+    pub text_bytes: usize,
+    pub run_bytes: usize,
+    pub snapshot_bytes: usize,
+    pub registered_total: u64,
+    pub reused_total: u64,
+    pub misses: u64,
+    /// Answers from the cache that were given under the lock.
+    pub locked_hits: u64,
+    pub invalidations: u64,
+    pub built_lists: u64,
+    /// What the counters of the cache, which go on, said when this registry was made.
+    pub hits_before: u64,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        State {
+            poisoned: false,
+            alive: false,
+            options: Options::default(),
+            first_epoch: 0,
+            kinds: Vec::new(),
+            owners: Vec::new(),
+            free_owner: NONE,
+            live_owners: 0,
+            owners_made: 0,
+            models: Vec::new(),
+            free_model: NONE,
+            live_models: 0,
+            with_destructor: 0,
+            used_records: 0,
+            left_behind: 0,
+            cursor: 0,
+            names: NameCounts::default(),
+            partitions: Partitions::default(),
+            by_name: BTreeMap::new(),
+            ownerless: HashMap::new(),
+            schemas: HashMap::new(),
+            schema_bytes: 0,
+            text_bytes: 0,
+            run_bytes: 0,
+            snapshot_bytes: 0,
+            registered_total: 0,
+            reused_total: 0,
+            misses: 0,
+            locked_hits: 0,
+            invalidations: 0,
+            built_lists: 0,
+            hits_before: 0,
+        }
+    }
+}
+
+impl State {
+    /// Whether nothing is left of the registries that had this number.
+    pub fn is_clean(&self) -> bool {
+        self.used_records == 0 && self.snapshot_bytes == 0
+    }
+
+    /// Begins a new registry.
+    pub fn open(&mut self, options: Options, epoch: u64) {
+        self.alive = true;
+        self.poisoned = false;
+        self.options = options;
+        self.first_epoch = epoch;
+        self.owners_made = 0;
+        self.kinds.clear();
+        self.partitions = Partitions::default();
+        (self.registered_total, self.reused_total) = (0, 0);
+        (self.misses, self.locked_hits, self.invalidations, self.built_lists) = (0, 0, 0, 0);
+    }
+}

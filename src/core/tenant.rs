@@ -1,0 +1,267 @@
+//! Letting many go at once: clear, tenants, the end of a registry.
+
+use std::sync::atomic::Ordering;
+
+use crate::error::Result;
+
+use super::clock;
+use super::due::DueList;
+use super::partition::{GLOBAL, GLOBAL_INDEX, Partition};
+use super::registry::Locked;
+use super::state::NONE;
+
+/// What is known of a tenant.
+#[derive(Clone, Debug, Default)]
+pub struct TenantInfo {
+    /// Its number: tenants in the order they came to be. `global` has 0.
+    pub number: u64,
+    /// Its code, or the label of the partition.
+    pub code: String,
+    /// Models in it.
+    pub models: u64,
+    /// Distinct names among them.
+    pub names: u64,
+    /// Distinct structures among them.
+    pub structures: u64,
+    /// Owners that count in it.
+    pub owners: u64,
+    /// When it came to be, milliseconds since 1970.
+    pub created_at_ms: i64,
+    /// When it was last used, milliseconds since 1970.
+    pub last_used_at_ms: i64,
+    /// How long it has been idle, in milliseconds.
+    pub idle_ms: u64,
+    /// Whether it is the partition of data sources.
+    pub data_source: bool,
+}
+
+impl Locked {
+    /// Forgets every model and every tenant, at once and for every reader. Owners stay.
+    pub fn clear(&mut self, gone: &mut DueList) {
+        // From here on every list is empty to every reader, and every model's handle stale.
+        self.registry.forget();
+        self.left_behind += self.live_models;
+        self.cursor = 0;
+        self.live_models = 0;
+        self.invalidations += self.built_lists;
+        self.built_lists = 0;
+        (self.registered_total, self.reused_total) = (0, 0);
+        self.by_name.clear();
+        self.ownerless.clear();
+        self.partitions.clear();
+        // Destructors run before the caller returns. Without any, later changes take the memory back in steps.
+        if std::mem::take(&mut self.with_destructor) > 0 {
+            self.reclaim(u32::MAX, gone);
+        }
+    }
+
+    /// Takes back all that was let go: what a clear left behind, and what lists and tables have room for without need.
+    pub fn reclaim_all(&mut self, gone: &mut DueList) {
+        self.reclaim(u32::MAX, gone);
+        for owner in 0..self.owners.len() as u32 {
+            if self.owners[owner as usize].live {
+                self.renew(owner);
+            }
+        }
+        if self.live_owners == 0 {
+            let used = self.owners.len() as u32;
+            self.registry.lists.discard(used);
+            self.registry.lists_on.discard(used);
+        }
+        self.partitions.shrink();
+        self.ownerless.shrink_to_fit();
+        self.schemas.shrink_to_fit();
+    }
+
+    /// Ends the registry: releases its owners and forgets its models.
+    pub fn close(&mut self) -> DueList {
+        let mut gone = DueList::default();
+        self.alive = false;
+        self.clear(&mut gone);
+        for owner in 0..self.owners.len() as u32 {
+            let record = &self.owners[owner as usize];
+            if record.live {
+                let parts = super::handle::Parts {
+                    registry: self.registry.number,
+                    index: owner,
+                    generation: super::handle::generation(record.uses),
+                };
+                // The owner is live and of this registry, so there is nothing that could be refused.
+                let _ = self.release_owner(parts, &mut gone);
+            }
+        }
+        self.reclaim_all(&mut gone);
+        self.text_bytes -= self.kinds.iter().map(|kind| kind.len()).sum::<usize>();
+        self.kinds = Vec::new();
+        gone
+    }
+
+    /// Takes an owner out of the partition that it counts in; with the last one the partition goes. Gives how many names
+    /// went with it.
+    pub fn leave_partition(&mut self, owner: u32, gone: &mut DueList) -> u64 {
+        let sequence = std::mem::take(&mut self.owners[owner as usize].counted_in);
+        if sequence == 0 {
+            return 0;
+        }
+        let Some(index) = self.partitions.by_sequence(sequence) else { return 0 };
+        let Some(partition) = self.partitions.get_mut(index) else { return 0 };
+        partition.members -= 1;
+        if partition.members > 0 {
+            return 0;
+        }
+        self.drop_partition(index, gone)
+    }
+
+    /// Drops a partition with all that is in it; `global` is emptied and stays. Gives how many names it held.
+    pub fn drop_partition(&mut self, index: u32, gone: &mut DueList) -> u64 {
+        let Some(partition) = self.partitions.get(index) else { return 0 };
+        let (names, mut model) = (u64::from(partition.names), partition.first);
+        while model != NONE {
+            let next = self.models[model as usize].next;
+            self.drop_model(model, gone);
+            model = next;
+        }
+        if index != GLOBAL_INDEX {
+            self.partitions.remove(index);
+        }
+        names
+    }
+
+    /// Drops a tenant, or takes one owner out of it.
+    pub fn drop_tenant(&mut self, code: &str, owner: u64, gone: &mut DueList) -> Result<u64> {
+        let owner = self.optional_owner(owner)?;
+        // Unlike where a model is put, an empty or a reserved code stands for nothing here.
+        if code.is_empty() || (code != GLOBAL && self.tenant_code(code)? == GLOBAL) {
+            return Ok(0);
+        }
+        let Some(index) = self.partitions.find(code) else { return Ok(0) };
+        self.reclaim(64, gone);
+        if owner == NONE {
+            return Ok(self.drop_partition(index, gone));
+        }
+        let (sequence, names) = match self.partitions.get(index) {
+            Some(partition) => (partition.sequence, u64::from(partition.names)),
+            None => return Ok(0),
+        };
+        if self.owners[owner as usize].counted_in != sequence {
+            return Ok(0);
+        }
+        self.renew(owner);
+        for model in self.models_about(owner) {
+            if self.models[model as usize].partition == index {
+                self.drop_model(model, gone);
+            }
+        }
+        self.leave_partition(owner, gone);
+        Ok(if self.partitions.by_sequence(sequence).is_none() { names } else { 0 })
+    }
+
+    /// Drops every partition but `global` that was idle for so long. Gives how many.
+    pub fn drop_idle(&mut self, max_idle_ms: u64, gone: &mut DueList) -> u64 {
+        let now = clock::monotonic_ms();
+        self.reclaim(64, gone);
+        let idle: Vec<u32> = self
+            .partitions
+            .from_sequence(1)
+            .filter(|index| {
+                self.partitions.get(*index).is_some_and(|one| now.saturating_sub(one.last_used) >= max_idle_ms)
+            })
+            .collect();
+        for index in &idle {
+            self.drop_partition(*index, gone);
+        }
+        idle.len() as u64
+    }
+
+    /// What is known of a partition.
+    pub fn tenant_info(&self, index: u32) -> Option<TenantInfo> {
+        let partition: &Partition = self.partitions.get(index)?;
+        Some(TenantInfo {
+            number: partition.sequence,
+            code: partition.label.to_string(),
+            models: u64::from(partition.models),
+            names: u64::from(partition.names),
+            structures: partition.structures.len() as u64,
+            owners: u64::from(partition.members),
+            created_at_ms: partition.created_at,
+            last_used_at_ms: partition.last_used_at,
+            idle_ms: clock::monotonic_ms().saturating_sub(partition.last_used),
+            data_source: partition.data_source,
+        })
+    }
+
+    /// What the registry counts.
+    pub fn stats(&self) -> Stats {
+        let (live_owners, names) = (self.live_owners as usize, self.names.live() as usize);
+        let partitions = self.partitions.count();
+        let in_use = self.used_records as usize * size_of::<super::state::ModelRecord>()
+            + self.by_name.len() * size_of::<(u64, u32)>()
+            + self.ownerless.len() * size_of::<((u32, u32), u32)>()
+            + live_owners * (size_of::<super::state::OwnerRecord>() + size_of::<super::list::List>())
+            + (partitions + self.partitions.configurations()) * size_of::<Partition>()
+            + self.run_bytes
+            + self.schema_bytes
+            + self.snapshot_bytes
+            + self.text_bytes
+            + self.partitions.text_bytes
+            + self.names.long_bytes
+            + names * size_of::<u64>();
+        let reserved = self.owners.len() * size_of::<super::registry::OwnerSlot>()
+            + self.models.len() * size_of::<u64>()
+            + self.names.slots() * super::names::SLOT_BYTES;
+        let hits = self.registry.counters.hits().saturating_sub(self.hits_before) + self.locked_hits;
+        Stats {
+            registered_total: self.registered_total,
+            reused_total: self.reused_total,
+            unique_structures: self
+                .partitions
+                .from_sequence(0)
+                .filter_map(|index| self.partitions.get(index))
+                .map(|partition| partition.structures.len() as u64)
+                .sum(),
+            tenants: partitions as u64,
+            models: u64::from(self.live_models),
+            owners: u64::from(self.live_owners),
+            generation: self.generation(),
+            bytes_in_use: in_use as u64,
+            bytes_reserved: reserved as u64,
+            cache_hits: hits,
+            cache_misses: self.misses,
+            cache_invalidations: self.invalidations,
+        }
+    }
+
+    /// How often the registry was cleared, and one.
+    pub fn generation(&self) -> u64 {
+        self.registry.epoch.load(Ordering::Relaxed) - self.first_epoch + 1
+    }
+}
+
+/// What a registry counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stats {
+    /// Registrations since the registry was made or cleared, replacing ones included.
+    pub registered_total: u64,
+    /// Models that were found by their structure.
+    pub reused_total: u64,
+    /// Distinct structures, summed over the partitions.
+    pub unique_structures: u64,
+    /// Partitions without `global`.
+    pub tenants: u64,
+    /// Registered models.
+    pub models: u64,
+    /// Registered owners.
+    pub owners: u64,
+    /// 1, and one more for each clear.
+    pub generation: u64,
+    /// Bytes of what is registered or held.
+    pub bytes_in_use: u64,
+    /// Bytes of slots that were used once; they are reused and never returned.
+    pub bytes_reserved: u64,
+    /// Lists that were answered from the cache.
+    pub cache_hits: u64,
+    /// Lists that had to be built.
+    pub cache_misses: u64,
+    /// Built lists that a change made useless.
+    pub cache_invalidations: u64,
+}
