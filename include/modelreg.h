@@ -1,0 +1,1585 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+
+#ifndef MODELREG_H
+#define MODELREG_H
+
+/*
+ * modelreg: which models belong to which owners in which tenants, asked at the speed of a memory read.
+ *
+ * This file is generated from the library's source and is its reference. Read this page first; what it says holds for
+ * every function and is not said again.
+ *
+ * HANDLES. Registries, owners, models, snapshots, schemas and load reports are handles: 64-bit numbers, 0 for none. A
+ *   handle is checked before anything is done with it. One that is null, of another type, of another registry, made up,
+ *   or of something that is gone gets a status of its own, for ever; none is ever undefined behaviour. The top bit is
+ *   always 0. The low half of a handle alone is never valid: declare handles as 64 bits wide in your language.
+ *
+ * STATUS AND ERRORS. A function that can fail returns an mreg_status, MREG_OK (0) for success, and takes an mreg_error of
+ *   the caller's as its last argument. That may be NULL. It is filled when the call fails, and left alone when it
+ *   succeeds. A call that fails has changed nothing. "Nothing found" is an answer and no failure: MREG_OK with MREG_NULL,
+ *   false or a count of 0.
+ *
+ * RESULTS. Pointers for results come last before the error. They must not be NULL unless the function says so, and must
+ *   be aligned. They are set to null, 0 or false when the call fails.
+ *
+ * TEXT IN. A pointer and a length in bytes, or MREG_NUL_TERMINATED for a length. UTF-8. (NULL, 0) is the empty text. The
+ *   library reads it during the call and keeps no pointer to it. At most 64 MiB.
+ *
+ * TEXT AND LISTS OUT. Into the caller's buffer, as snprintf does: as much as there is room for, and how much there is.
+ *   (NULL, 0) asks how much there is. The library hands out no memory: there is nothing to give to free().
+ *
+ * STRUCTS. Those that begin with struct_size can grow in later versions. Begin with their _INIT macro or _init function,
+ *   which give the same bytes. The library reads and writes no more than both sides know, and refuses fields that it
+ *   does not know and that are not zero. The caller may keep, copy and drop these structs as it likes.
+ *
+ * THREADS. Every function may be called from any thread at any time, also while another thread releases or destroys what
+ *   it is about: the call finishes, or finds it gone. No lock is held while code of the host runs. No function may be
+ *   called from a signal handler, unless it says so.
+ *
+ * DESTRUCTORS. A function that can run the host's destructors says so. It runs them before it returns, when its own
+ *   change is complete and visible to everyone, with no lock held. They may call any function. A C++ exception that one
+ *   throws passes through the call; the others run at the thread's next such call, or when the registry is destroyed.
+ *
+ * HOLDING. A handle of a model holds nothing. The registry holds a registered model; the host does by mreg_model_hold,
+ *   and by a snapshot that contains it. A model's user_data may be used only while the host holds the model.
+ *
+ * SINCE. Everything here is there since version 0.1.0, unless it says otherwise. While the major version is 0, the
+ *   soname changes with each minor version.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** The version that this header was made for, as mreg_version() gives it. */
+#define MREG_VERSION_NUMBER (((uint32_t)MREG_VERSION_MAJOR << 16) | (MREG_VERSION_MINOR << 8) | MREG_VERSION_PATCH)
+
+/** The handle of nothing, of every type. */
+#define MREG_NULL ((uint64_t)0)
+
+/** Given as the length of a text that ends with a NUL byte. */
+#define MREG_NUL_TERMINATED ((size_t)-1)
+
+/**
+ * A freshness word. The library changes it while the host reads it: where the compiler has it, read it with
+ * __atomic_load_n(word, __ATOMIC_ACQUIRE); a plain aligned 64-bit load of a volatile is the same on x86-64.
+ */
+typedef volatile uint64_t mreg_freshness_word;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ====================================================================================================
+ * Status numbers
+ * ==================================================================================================== */
+
+/**
+ * What a call answers: one of the numbers below. 0 is success; numbers are never reused. Those from 1000 to 1999 are
+ * never used by the library: they are left to the host's own callbacks.
+ */
+typedef int32_t mreg_status;
+
+enum {
+    /** The call did what it says. */
+    MREG_OK = 0,
+    /** A pointer that must not be NULL is NULL. */
+    MREG_ERROR_NULL_POINTER = 1,
+    /** A pointer to a struct or an array is not aligned for its type. */
+    MREG_ERROR_UNALIGNED_POINTER = 2,
+    /** A number stands for nothing: an unknown enum value, flag or option. */
+    MREG_ERROR_INVALID_ARGUMENT = 3,
+    /** `struct_size` is smaller than the first version of the struct, or the struct is larger than ours and its extra bytes are not zero. */
+    MREG_ERROR_STRUCT_SIZE = 4,
+    /** A text is not UTF-8; the error has the byte offset. */
+    MREG_ERROR_INVALID_UTF8 = 5,
+    /** A name is empty, or holds a NUL or another control character; the error has the byte offset. */
+    MREG_ERROR_INVALID_NAME = 6,
+    /** A text or an array is longer than its limit. */
+    MREG_ERROR_TOO_LONG = 7,
+    /** The handle is null. */
+    MREG_ERROR_NULL_HANDLE = 10,
+    /** The handle is of another type than the function takes. */
+    MREG_ERROR_WRONG_HANDLE_TYPE = 11,
+    /** The handle belongs to another registry, or to another copy of the library. */
+    MREG_ERROR_FOREIGN_HANDLE = 12,
+    /** No handle with these bits was ever given out. */
+    MREG_ERROR_FORGED_HANDLE = 13,
+    /** What the handle stood for is gone: released, unregistered, replaced, cleared, freed or destroyed. */
+    MREG_ERROR_STALE_HANDLE = 14,
+    /** A limit of the registry or of the process is reached. */
+    MREG_ERROR_FULL = 20,
+    /** Memory could not be had; nothing was changed. */
+    MREG_ERROR_OUT_OF_MEMORY = 21,
+    /** An earlier internal error left the registry in doubt; it can only be destroyed. */
+    MREG_ERROR_POISONED = 22,
+    /** An internal error of the library, with its message; please report it. */
+    MREG_ERROR_INTERNAL = 23,
+    /** A text is not JSON; the error has line and column. */
+    MREG_ERROR_JSON = 30,
+    /** JSON that is not a model definition, or a property of an impossible type. */
+    MREG_ERROR_SCHEMA = 31,
+    /** A schema nests deeper than the limit. */
+    MREG_ERROR_TOO_DEEP = 32,
+    /** The base of a model is defined nowhere. */
+    MREG_ERROR_UNKNOWN_BASE = 33,
+    /** A model configuration names a data source that is not configured. */
+    MREG_ERROR_UNKNOWN_DATA_SOURCE = 34,
+    /** Two files define a model of the same name. */
+    MREG_ERROR_DUPLICATE_MODEL = 35,
+    /** A file or directory could not be read. */
+    MREG_ERROR_IO = 40,
+    /** The directory holds nothing that could be loaded. */
+    MREG_ERROR_NOTHING_TO_LOAD = 41,
+    /** Problems were reported and the caller asked for all or nothing; nothing was changed. */
+    MREG_ERROR_LOAD_REFUSED = 42,
+    /** The last number that this version uses. */
+    MREG_STATUS_LAST = 42
+};
+
+/* ====================================================================================================
+ * Handles and texts
+ * ==================================================================================================== */
+
+/**
+ * A text of the caller's: UTF-8 bytes and their number.
+ *
+ * `length` may be `MREG_NUL_TERMINATED`. `{NULL, 0}` is the empty text. The library reads it during the call only.
+ */
+typedef struct mreg_text {
+    /** The first byte; NULL only where `length` is 0. */
+    const char *data;
+    /** The number of bytes, or `MREG_NUL_TERMINATED`. */
+    size_t length;
+} mreg_text;
+
+/** An owner of models: a data source, an app, or of a kind that the host registered. */
+typedef uint64_t mreg_owner;
+
+/** A registry: one container of owners, models and tenants. */
+typedef uint64_t mreg_registry;
+
+/** What loading an application did, and what was wrong with its files. */
+typedef uint64_t mreg_load_report;
+
+/** A parsed schema. It never changes, belongs to no registry, and may be used by many models. */
+typedef uint64_t mreg_schema;
+
+/**
+ * Called once with the `user_data` that it was handed in with, when nothing holds the model or the owner any more.
+ *
+ * It runs on the thread whose call let go last, before that call returns, with no lock of the library held. It may call
+ * any function of the library. It may throw a C++ exception, which passes through the call; leaving it with `longjmp`
+ * is forbidden, and survived: what else was due runs at the thread's next call that can run destructors, or when the
+ * registry is destroyed.
+ */
+typedef void (*mreg_destructor)(void *user_data);
+
+/** A registered model. */
+typedef uint64_t mreg_model;
+
+/** A held snapshot: models at one moment, each of them held. */
+typedef uint64_t mreg_snapshot;
+
+/* ====================================================================================================
+ * Errors
+ * ==================================================================================================== */
+
+/**
+ * Why a call failed. The caller owns it; the library fills it when a call fails, and allocates nothing for it.
+ *
+ * Every function that can fail takes a pointer to one as its last argument, which may be NULL. A call that succeeds
+ * leaves it as it is. Begin with `MREG_ERROR_INIT` or `mreg_error_init`.
+ */
+typedef struct mreg_error {
+    /** `sizeof(mreg_error)`, set by the caller. */
+    size_t struct_size;
+    /** The status that the call returned. */
+    mreg_status code;
+    /** Line in the input, from 1; 0 where there is none. */
+    uint32_t line;
+    /** Byte offset in the input; 0 where there is none. */
+    uint64_t offset;
+    /** Column in the input in bytes, from 1; 0 where there is none. */
+    uint32_t column;
+    /** 0. */
+    uint32_t reserved;
+    /** What is wrong, with what, and what to do: UTF-8, NUL-terminated, cut at a character's boundary. */
+    char message[512];
+    /** The name of the offending thing: a model, a property, a parameter, a file. */
+    char name[256];
+} mreg_error;
+
+/**
+ * Makes an error struct ready for use: the same bytes as `MREG_ERROR_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_error_init(mreg_error *error);
+
+/* ====================================================================================================
+ * Version and status names
+ * ==================================================================================================== */
+
+/** Major version that the header was made for. */
+#define MREG_VERSION_MAJOR 0
+
+/** Minor version that the header was made for. */
+#define MREG_VERSION_MINOR 1
+
+/** Patch version that the header was made for. */
+#define MREG_VERSION_PATCH 0
+
+/**
+ * The version of the library that runs: `major << 16 | minor << 8 | patch`.
+ *
+ * Any thread; safe in signal handlers. Since 0.1.0.
+ */
+uint32_t mreg_version(void);
+
+/**
+ * The version of the library that runs, as text such as `0.1.0`.
+ *
+ * The text lives as long as the process. Any thread; safe in signal handlers. Since 0.1.0.
+ */
+const char *mreg_version_string(void);
+
+/**
+ * The name of a status as it is written in C, such as `MREG_ERROR_STALE_HANDLE`; `MREG_UNKNOWN_STATUS` for a number
+ * that the library does not use.
+ *
+ * The text lives as long as the process. Any thread; safe in signal handlers. Since 0.1.0.
+ */
+const char *mreg_status_name(mreg_status status);
+
+/**
+ * One sentence on a status, for people; `unknown status` for a number that the library does not use.
+ *
+ * The text lives as long as the process. Any thread; safe in signal handlers. Since 0.1.0.
+ */
+const char *mreg_status_text(mreg_status status);
+
+/* ====================================================================================================
+ * Registry: one container of owners, models and tenants
+ * ==================================================================================================== */
+
+/** The settings of a new registry. Begin with `MREG_REGISTRY_OPTIONS_INIT` or `mreg_registry_options_init`. */
+typedef struct mreg_registry_options {
+    /** `sizeof(mreg_registry_options)`, set by the caller. */
+    size_t struct_size;
+    /** The most models that may be registered at once; 0 for as many as there can be (33,554,432). */
+    uint32_t max_models;
+    /** The most owners that may be registered at once; 0 for as many as there can be (33,554,432). */
+    uint32_t max_owners;
+    /** Tenant codes that stand for `global`; may be NULL where there is none. Read during the call only. */
+    const mreg_text *reserved_tenants;
+    /** How many reserved codes there are; at most 1,024. */
+    size_t reserved_tenant_count;
+} mreg_registry_options;
+
+/**
+ * What a registry counts. Begin with `MREG_REGISTRY_STATS_INIT` or `mreg_registry_stats_init`.
+ *
+ * The registry's counts begin anew at each clear; those of the cache go on.
+ */
+typedef struct mreg_registry_stats {
+    /** `sizeof(mreg_registry_stats)`, set by the caller. */
+    size_t struct_size;
+    /** Registrations, also those that replaced or moved a model. */
+    uint64_t registered_total;
+    /** Models that were found by their structure. */
+    uint64_t reused_total;
+    /** Distinct structures in each partition, summed over all partitions. */
+    uint64_t unique_structures;
+    /** Partitions, without `global`. */
+    uint64_t tenants;
+    /** Models registered now. */
+    uint64_t models;
+    /** Owners registered now. */
+    uint64_t owners;
+    /** The generation: 1, and one more for each clear. */
+    uint64_t generation;
+    /** Bytes of what is registered or held now: models, names, schemas, owners, lists, snapshots. */
+    uint64_t bytes_in_use;
+    /** Bytes of slots that were used once: they are reused, and never returned. */
+    uint64_t bytes_reserved;
+    /** Lists that were answered from the cache. */
+    uint64_t cache_hits;
+    /** Lists that had to be built. */
+    uint64_t cache_misses;
+    /** Built lists that a change made out of date. */
+    uint64_t cache_invalidations;
+} mreg_registry_stats;
+
+/**
+ * Makes registry options ready for use: the same bytes as `MREG_REGISTRY_OPTIONS_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_registry_options_init(mreg_registry_options *options);
+
+/**
+ * Makes registry statistics ready for use: the same bytes as `MREG_REGISTRY_STATS_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_registry_stats_init(mreg_registry_stats *stats);
+
+/**
+ * Makes a registry.
+ *
+ * `options` may be NULL for the defaults. `*registry` is the caller's to destroy with `mreg_registry_destroy`.
+ *
+ * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
+ * `MREG_ERROR_INVALID_ARGUMENT` for more than 1,024 reserved codes, `MREG_ERROR_INVALID_UTF8`,
+ * `MREG_ERROR_TOO_LONG` and `MREG_ERROR_INVALID_NAME` for a reserved code, `MREG_ERROR_FULL` while 8,191 registries are
+ * alive, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_registry_create(const mreg_registry_options *options,
+                                 mreg_registry *registry,
+                                 mreg_error *error);
+
+/**
+ * The process-wide registry, made on first use.
+ *
+ * It lives as long as the process: it can be cleared and not destroyed.
+ *
+ * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_FULL`, `MREG_ERROR_OUT_OF_MEMORY`. Any
+ * thread. Since 0.1.0.
+ */
+mreg_status mreg_registry_default(mreg_registry *registry,
+                                  mreg_error *error);
+
+/**
+ * Destroys a registry: all of its handles are stale from then on.
+ *
+ * Other threads may be inside calls on it: each finishes, or finds it gone; nothing waits. Held snapshots and held models
+ * outlive it. `MREG_NULL` does nothing and succeeds. Runs destructors.
+ *
+ * Errors: `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
+ * `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_INVALID_ARGUMENT` for the default registry. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_registry_destroy(mreg_registry registry,
+                                  mreg_error *error);
+
+/**
+ * Forgets every model and every tenant at once: from the moment it begins, no reader sees any of them.
+ *
+ * Owners stay registered; the next question about one answers an empty list. Model handles from before are stale, and
+ * the registry's counts are zero. Runs destructors.
+ *
+ * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_POISONED`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_registry_clear(mreg_registry registry,
+                                mreg_error *error);
+
+/**
+ * Takes back at once the memory of what was let go, which later changes otherwise take back in steps. Runs destructors
+ * that were still due.
+ *
+ * Errors: as `mreg_registry_clear`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_registry_reclaim(mreg_registry registry,
+                                  mreg_error *error);
+
+/**
+ * The registry's generation: 1 for a new one, and one more for each clear.
+ *
+ * Errors: as `mreg_registry_clear`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_registry_generation(mreg_registry registry,
+                                     uint64_t *generation,
+                                     mreg_error *error);
+
+/**
+ * What the registry counts. `stats->struct_size` is set by the caller.
+ *
+ * Errors: as `mreg_registry_clear`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`,
+ * `MREG_ERROR_STRUCT_SIZE`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_registry_get_stats(mreg_registry registry,
+                                    mreg_registry_stats *stats,
+                                    mreg_error *error);
+
+/**
+ * Copies the handles of all models outside `global`, by partition in the order the partitions came to be, in each in the
+ * order of registration.
+ *
+ * As many as `capacity` has room for; `*count` is how many there are. `(NULL, 0)` asks for the number. The handles hold
+ * nothing: a model may be gone when its handle is used.
+ *
+ * Errors: as `mreg_registry_clear`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_TOO_LONG`,
+ * `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_registry_models(mreg_registry registry,
+                                 mreg_model *models,
+                                 size_t capacity,
+                                 size_t *count,
+                                 mreg_error *error);
+
+/**
+ * Holds all models outside `global` as a snapshot, in the order of `mreg_registry_models`.
+ *
+ * `*snapshot` is the caller's to free with `mreg_snapshot_free`; until then each of the models is held. Its stamp is 0.
+ *
+ * Errors: as `mreg_registry_models`, `MREG_ERROR_FULL`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_registry_hold_models(mreg_registry registry,
+                                      mreg_snapshot *snapshot,
+                                      mreg_error *error);
+
+/**
+ * The newest model of a name: in `global`, else in the first partition that has one, in the order the partitions came to
+ * be. `*model` is `MREG_NULL` where there is none; that is no error.
+ *
+ * The handle holds nothing: the model may be gone when it is used.
+ *
+ * Errors: as `mreg_registry_clear`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`,
+ * `MREG_ERROR_TOO_LONG`, `MREG_ERROR_INVALID_UTF8`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_registry_find_model(mreg_registry registry,
+                                     const char *name,
+                                     size_t name_length,
+                                     mreg_model *model,
+                                     mreg_error *error);
+
+/* ====================================================================================================
+ * Owner: a data source, an app, or of a kind of the host's own
+ * ==================================================================================================== */
+
+/** Asks for an owner of any kind. */
+#define MREG_KIND_ANY 0
+
+/** A data source. */
+#define MREG_KIND_DATA_SOURCE 1
+
+/** An app. */
+#define MREG_KIND_APP 2
+
+/** The first kind that `mreg_owner_kind_register` gives. */
+#define MREG_KIND_HOST_FIRST 1000
+
+/** The data source has a connector without a name: its partition is `ds_unknown_...`, and not `ds_none_...`. */
+#define MREG_OWNER_UNNAMED_CONNECTOR 1
+
+/** What a new owner is to be. Begin with `MREG_OWNER_OPTIONS_INIT` or `mreg_owner_options_init`. */
+typedef struct mreg_owner_options {
+    /** `sizeof(mreg_owner_options)`, set by the caller. */
+    size_t struct_size;
+    /** `MREG_KIND_DATA_SOURCE`, `MREG_KIND_APP`, or a number of `mreg_owner_kind_register`. */
+    uint32_t kind;
+    /** 0 or `MREG_OWNER_UNNAMED_CONNECTOR`. */
+    uint32_t flags;
+    /** A name for people; may be empty, and need not be unique. At most 4,096 bytes. */
+    mreg_text name;
+    /** Data source: the connector's name; empty for no connector. At most 215 bytes. */
+    mreg_text connector;
+    /** Data source: the host; empty for `localhost`. At most 1,024 bytes, as the next two. */
+    mreg_text host;
+    /** Data source: the port, as text; may be empty. */
+    mreg_text port;
+    /** Data source: the database; where it is empty, the last path segment of `url`, else `default`. */
+    mreg_text database;
+    /** Data source: the URL; only used for the database. */
+    mreg_text url;
+    /** The host's pointer, which the library keeps and gives back. */
+    void *user_data;
+    /**
+     * Called with `user_data` when the owner is released, its registry is destroyed, or the call fails; may be NULL.
+     */
+    mreg_destructor destroy;
+} mreg_owner_options;
+
+/** Which answer a list is: never grows, so it has no `struct_size`. */
+typedef struct mreg_stamp {
+    /** The number of the snapshot that the list was copied from: no other snapshot of that owner ever has it. */
+    uint64_t stamp;
+    /** The owner's freshness word for which the list is the answer. */
+    uint64_t owner_word;
+    /** The registry's freshness word for which the list is the answer. */
+    uint64_t registry_word;
+} mreg_stamp;
+
+/**
+ * Makes owner options ready for use: the same bytes as `MREG_OWNER_OPTIONS_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_owner_options_init(mreg_owner_options *options);
+
+/**
+ * Registers a kind of owner of the host's own, which acts as an app does; its owners' partitions are `<name>_<id>`.
+ *
+ * `*kind` is 1000 or more. The same name gives the same number again. At most 1,000 kinds in a registry.
+ *
+ * Errors: `MREG_ERROR_INVALID_NAME` for an empty name, a control character, and the library's own `ds`, `app` and
+ * `global`; `MREG_ERROR_TOO_LONG` past 231 bytes; `MREG_ERROR_INVALID_UTF8`; `MREG_ERROR_FULL`;
+ * `MREG_ERROR_NULL_POINTER`; `MREG_ERROR_UNALIGNED_POINTER`; `MREG_ERROR_NULL_HANDLE`;
+ * `MREG_ERROR_WRONG_HANDLE_TYPE`; `MREG_ERROR_FOREIGN_HANDLE`; `MREG_ERROR_FORGED_HANDLE`;
+ * `MREG_ERROR_STALE_HANDLE`; `MREG_ERROR_POISONED`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_kind_register(mreg_registry registry,
+                                     const char *name,
+                                     size_t name_length,
+                                     uint32_t *kind,
+                                     mreg_error *error);
+
+/**
+ * Registers an owner. Its handle is valid until `mreg_owner_release`, or until the registry is destroyed.
+ *
+ * Where the call fails, `options->destroy` is called with `options->user_data` before it returns, unless `options` could
+ * not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`).
+ *
+ * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
+ * `MREG_ERROR_INVALID_ARGUMENT` for an unknown kind or flag, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_INVALID_NAME` for a
+ * control character, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_FULL`, `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_NULL_HANDLE`,
+ * `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`,
+ * `MREG_ERROR_POISONED`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_create(mreg_registry registry,
+                              const mreg_owner_options *options,
+                              mreg_owner *owner,
+                              mreg_error *error);
+
+/**
+ * Releases an owner: its models go, and with the last owner of its configuration their partition; its handle is stale.
+ *
+ * A data source takes every model on it along, also those that an app owns. `MREG_NULL` does nothing and succeeds. Of
+ * several threads that release one owner exactly one succeeds. Runs destructors.
+ *
+ * Errors: `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
+ * `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_POISONED`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_release(mreg_owner owner,
+                               mreg_error *error);
+
+/**
+ * Whether the handle is of a registered owner. No lock; any bits may be asked about.
+ *
+ * Any thread. Since 0.1.0.
+ */
+bool mreg_owner_is_valid(mreg_owner owner);
+
+/**
+ * An owner's kind. No lock.
+ *
+ * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_POISONED`, `MREG_ERROR_NULL_POINTER`,
+ * `MREG_ERROR_UNALIGNED_POINTER`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_kind(mreg_owner owner, uint32_t *kind, mreg_error *error);
+
+/**
+ * The name that an owner was registered with, as text.
+ *
+ * Written as `snprintf` does: at most `capacity` bytes with the NUL, cut at a character's boundary; `*length`, which may
+ * be NULL, is the length of the whole text without the NUL. `(NULL, 0)` asks for it.
+ *
+ * Errors: as `mreg_owner_kind`, `MREG_ERROR_TOO_LONG` for an absurd `capacity`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_name(mreg_owner owner,
+                            char *buffer,
+                            size_t capacity,
+                            size_t *length,
+                            mreg_error *error);
+
+/**
+ * The label of the partition that an owner's models live in, such as `ds_mysql_1a2b3c4d` or `app_1`; also before there
+ * is a model in it. Text as by `mreg_owner_name`.
+ *
+ * Errors: as `mreg_owner_name`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_tenant(mreg_owner owner,
+                              char *buffer,
+                              size_t capacity,
+                              size_t *length,
+                              mreg_error *error);
+
+/**
+ * The pointer that an owner was registered with. It may be used while nobody releases the owner.
+ *
+ * Errors: as `mreg_owner_kind`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_user_data(mreg_owner owner, void **user_data, mreg_error *error);
+
+/**
+ * The registry of an owner.
+ *
+ * Errors: as `mreg_owner_kind`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_registry(mreg_owner owner, mreg_registry *registry, mreg_error *error);
+
+/**
+ * The addresses of the owner's and of its registry's freshness words, which may be read without a call as long as the
+ * process lives, also after the owner is released.
+ *
+ * While both words equal those that a list came back with, that list is the answer. A word may change without the answer
+ * changing; then the list comes back with the same stamp.
+ *
+ * Errors: as `mreg_owner_kind`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_freshness_words(mreg_owner owner,
+                                       const mreg_freshness_word **owner_word,
+                                       const mreg_freshness_word **registry_word,
+                                       mreg_error *error);
+
+/**
+ * Marks one owner's cached lists as out of date: the next question builds a new snapshot, with a new stamp.
+ *
+ * Errors: as `mreg_owner_kind`, but for the pointers'. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_invalidate(mreg_owner owner, mreg_error *error);
+
+/**
+ * Copies the handles of the models that an owner has, in the order of registration.
+ *
+ * As many as `capacity` has room for; `*count` is how many there are. `(NULL, 0)` asks for the number. Asked as another
+ * `kind` than it is, an owner has none; `MREG_KIND_ANY` asks as any. `stamp` may be NULL. Answered from the cache without
+ * a lock while nothing changed.
+ *
+ * The handles hold nothing: a model may be gone when its handle is used, and its `user_data` may not be used before
+ * `mreg_model_hold` succeeded. `mreg_owner_hold_models` gives a list that holds its models.
+ *
+ * Errors: as `mreg_owner_kind`, `MREG_ERROR_TOO_LONG` for an absurd `capacity`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_models(mreg_owner owner,
+                              uint32_t kind,
+                              mreg_model *models,
+                              size_t capacity,
+                              size_t *count,
+                              mreg_stamp *stamp,
+                              mreg_error *error);
+
+/**
+ * Copies the handles of the models whose data source the owner is, also of those that an app owns, in the order of
+ * registration. Otherwise as `mreg_owner_models`; an app has no model on it.
+ *
+ * The handles hold nothing.
+ *
+ * Errors: as `mreg_owner_models`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_models_on(mreg_owner owner,
+                                 uint32_t kind,
+                                 mreg_model *models,
+                                 size_t capacity,
+                                 size_t *count,
+                                 mreg_stamp *stamp,
+                                 mreg_error *error);
+
+/**
+ * Copies the names of the models that an owner has, in the order of registration: each UTF-8 with a NUL after it, one
+ * after the other.
+ *
+ * Only whole names are copied, as many as `capacity` bytes have room for; `*length`, which may be NULL, is how many bytes
+ * all of them need; `*count` is how many names there are. `(NULL, 0)` asks for both. `kind` and `stamp` as in
+ * `mreg_owner_models`. Answered from the cache without a lock while nothing changed.
+ *
+ * Errors: as `mreg_owner_models`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_names(mreg_owner owner,
+                             uint32_t kind,
+                             char *buffer,
+                             size_t capacity,
+                             size_t *length,
+                             size_t *count,
+                             mreg_stamp *stamp,
+                             mreg_error *error);
+
+/**
+ * Whether an owner has a model of this name. No lock while nobody changes that owner.
+ *
+ * `kind` as in `mreg_owner_models`.
+ *
+ * Errors: as `mreg_owner_kind`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_INVALID_UTF8`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_has(mreg_owner owner,
+                           uint32_t kind,
+                           const char *name,
+                           size_t name_length,
+                           bool *has,
+                           mreg_error *error);
+
+/**
+ * The model of this name that an owner has; `*model` is `MREG_NULL` where it has none, which is no error. No lock while
+ * nobody changes that owner.
+ *
+ * `kind` as in `mreg_owner_models`. The handle holds nothing: the model may be gone when it is used.
+ *
+ * Errors: as `mreg_owner_has`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_get(mreg_owner owner,
+                           uint32_t kind,
+                           const char *name,
+                           size_t name_length,
+                           mreg_model *model,
+                           mreg_error *error);
+
+/**
+ * Holds the models that an owner has as a snapshot, in the order of registration. `kind` as in `mreg_owner_models`.
+ *
+ * `*snapshot` is the caller's to free with `mreg_snapshot_free`; until then each of its models is held, and stays
+ * readable by position whatever happens to the owner and the registry. While nothing changed, every such call gives a
+ * handle of the same snapshot, with the same stamp.
+ *
+ * Errors: as `mreg_owner_kind`, `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_FULL`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_hold_models(mreg_owner owner,
+                                   uint32_t kind,
+                                   mreg_snapshot *snapshot,
+                                   mreg_error *error);
+
+/**
+ * Holds the models whose data source the owner is as a snapshot. Otherwise as `mreg_owner_hold_models`.
+ *
+ * Errors: as `mreg_owner_hold_models`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_hold_models_on(mreg_owner owner,
+                                      uint32_t kind,
+                                      mreg_snapshot *snapshot,
+                                      mreg_error *error);
+
+/* ====================================================================================================
+ * Model: a named record with a schema, settings and the host's pointer
+ * ==================================================================================================== */
+
+/** What a new model is to be. Begin with `MREG_MODEL_OPTIONS_INIT` or `mreg_model_options_init`. */
+typedef struct mreg_model_options {
+    /** `sizeof(mreg_model_options)`, set by the caller. */
+    size_t struct_size;
+    /** The name; not empty, at most 4,096 bytes, without control characters. */
+    mreg_text name;
+    /** The data source, or `MREG_NULL`. The model lives in its partition. */
+    mreg_owner data_source;
+    /** The app, or the owner of a host's kind, or `MREG_NULL`. Where there is one, it owns the model. */
+    mreg_owner app;
+    /** The current tenant's code, at most 255 bytes; ignored beside an owner. Empty, or a reserved code: `global`. */
+    mreg_text tenant;
+    /** The schema, or `MREG_NULL`. The registry keeps its own reference; the handle stays the caller's. */
+    mreg_schema schema;
+    /** The settings: the text of a JSON object, or empty for none. */
+    mreg_text settings;
+    /** The host's pointer, which the library keeps and gives back. */
+    void *user_data;
+    /** Called with `user_data` once, when nothing holds the model any more, or when the call fails; may be NULL. */
+    mreg_destructor destroy;
+} mreg_model_options;
+
+/**
+ * Makes model options ready for use: the same bytes as `MREG_MODEL_OPTIONS_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_model_options_init(mreg_model_options *options);
+
+/**
+ * Registers a model.
+ *
+ * With an app (or an owner of a host's kind) that one owns it; else the data source does; else nobody. Where the owner
+ * already has a model of that name, the new one takes its place in the list: the old handle is stale, and the old
+ * destructor due, also where `user_data` is the same pointer. Names of models without an owner are unique in their
+ * partition.
+ *
+ * Where the call fails, nothing is changed, and `options->destroy` is called with `options->user_data` before it returns,
+ * unless `options` could not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`). Runs destructors.
+ *
+ * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
+ * `MREG_ERROR_INVALID_NAME`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_JSON` for settings that are no
+ * JSON object, `MREG_ERROR_INVALID_ARGUMENT` for a data source handed in as an app or the reverse, `MREG_ERROR_FULL`,
+ * `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_POISONED`; for the registry, the owners and the schema
+ * `MREG_ERROR_NULL_HANDLE` (registry only), `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE` also for an
+ * owner of another registry, `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_model_register(mreg_registry registry,
+                                const mreg_model_options *options,
+                                mreg_model *model,
+                                mreg_error *error);
+
+/**
+ * Takes a model out of the registry: its handle is stale, unless the host holds the model. `MREG_NULL` does nothing and
+ * succeeds. Of several threads that unregister one model exactly one succeeds. Runs destructors.
+ *
+ * Errors: `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
+ * `MREG_ERROR_STALE_HANDLE` also for a model that is only held, `MREG_ERROR_POISONED`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_model_unregister(mreg_model model,
+                                  mreg_error *error);
+
+/**
+ * Gives a registered model other owners: same handle, same `user_data`, at the end of the new owner's list. A model of
+ * its name that the new owner has is replaced. Counts as a registration.
+ *
+ * `data_source`, `app` and `tenant` as in `mreg_model_options`. Where the call fails, nothing is changed. Runs
+ * destructors.
+ *
+ * Errors: `MREG_ERROR_NULL_HANDLE` (model only), `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_INVALID_ARGUMENT` for a data source handed in as an
+ * app or the reverse, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_INVALID_UTF8`,
+ * `MREG_ERROR_INVALID_NAME`, `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_POISONED`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_model_move(mreg_model model,
+                            mreg_owner data_source,
+                            mreg_owner app,
+                            const char *tenant,
+                            size_t tenant_length,
+                            mreg_error *error);
+
+/**
+ * Holds a model: until `mreg_model_unhold` its `user_data` may be used and its attributes read, whoever unregisters,
+ * clears or destroys meanwhile. A hold outlives the registry. Each hold is taken back once.
+ *
+ * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_FULL`, `MREG_ERROR_POISONED`. Any thread. Since
+ * 0.1.0.
+ */
+mreg_status mreg_model_hold(mreg_model model,
+                            mreg_error *error);
+
+/**
+ * Takes back one hold. With the last one, a model that is no longer registered goes. `MREG_NULL` does nothing and
+ * succeeds. Runs destructors.
+ *
+ * Errors: as `mreg_model_hold`, but for the null handle's; `MREG_ERROR_INVALID_ARGUMENT` for a registered model that is
+ * not held. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_model_unhold(mreg_model model,
+                              mreg_error *error);
+
+/**
+ * Whether the handle is of a model that is registered now; false for one that is only held. No lock; any bits may be
+ * asked about.
+ *
+ * Any thread. Since 0.1.0.
+ */
+bool mreg_model_is_valid(mreg_model model);
+
+/**
+ * A model's name, of a model that is registered or held. Text as by `mreg_owner_name`.
+ *
+ * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_POISONED`, `MREG_ERROR_NULL_POINTER`,
+ * `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_TOO_LONG` for an absurd `capacity`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_model_name(mreg_model model,
+                            char *buffer,
+                            size_t capacity,
+                            size_t *length,
+                            mreg_error *error);
+
+/**
+ * The settings that a model was registered with, a JSON object; where there were none, those of its schema; empty without
+ * either. Of a model that is registered or held. Text as by `mreg_owner_name`.
+ *
+ * Errors: as `mreg_model_name`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_model_settings(mreg_model model,
+                                char *buffer,
+                                size_t capacity,
+                                size_t *length,
+                                mreg_error *error);
+
+/**
+ * A new handle of a model's schema, `MREG_NULL` where it has none; of a model that is registered or held.
+ *
+ * `*schema` is the caller's to free with `mreg_schema_free`.
+ *
+ * Errors: as `mreg_model_name`, `MREG_ERROR_FULL`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_model_schema(mreg_model model, mreg_schema *schema, mreg_error *error);
+
+/**
+ * The pointer that a model was registered with. It may be used only while the caller holds the model: by
+ * `mreg_model_hold`, or by a held snapshot that contains it.
+ *
+ * Errors: as `mreg_model_name`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_model_user_data(mreg_model model, void **user_data, mreg_error *error);
+
+/**
+ * When a model was registered or last moved: milliseconds since the first of January 1970, UTC. Of a model that is
+ * registered or held.
+ *
+ * Errors: as `mreg_model_name`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_model_registered_at(mreg_model model,
+                                     int64_t *milliseconds,
+                                     mreg_error *error);
+
+/**
+ * The owners of a registered model, each `MREG_NULL` where it has none. `owner` is the one whose list has the model: the
+ * app where there is one, else the data source. Each pointer may be NULL.
+ *
+ * Errors: as `mreg_model_name`; a model that is only held is stale here. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_model_owners(mreg_model model,
+                              mreg_owner *owner,
+                              mreg_owner *data_source,
+                              mreg_owner *app,
+                              mreg_error *error);
+
+/**
+ * The label of the partition that a registered model lives in: `global`, a tenant's code, `ds_...` or `app_...`. Text as
+ * by `mreg_owner_name`.
+ *
+ * Errors: as `mreg_model_name`; a model that is only held is stale here. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_model_tenant(mreg_model model,
+                              char *buffer,
+                              size_t capacity,
+                              size_t *length,
+                              mreg_error *error);
+
+/**
+ * The registry of a registered model.
+ *
+ * Errors: as `mreg_model_name`; a model that is only held is stale here. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_model_registry(mreg_model model, mreg_registry *registry, mreg_error *error);
+
+/* ====================================================================================================
+ * Snapshot: models at one moment, held
+ * ==================================================================================================== */
+
+/**
+ * Frees a held snapshot: its models are held by it no more. `MREG_NULL` does nothing and succeeds. Runs destructors.
+ *
+ * Errors: `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
+ * `MREG_ERROR_STALE_HANDLE` where it was freed before, `MREG_ERROR_POISONED`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_snapshot_free(mreg_snapshot snapshot,
+                               mreg_error *error);
+
+/**
+ * Copies the handles of the models in a snapshot, in its order.
+ *
+ * As many as `capacity` has room for; `*count` is how many there are. `(NULL, 0)` asks for the number. `stamp`, which may
+ * be NULL, is filled as by `mreg_owner_models`; the stamp of a snapshot of all models is 0. A handle of a model that is
+ * no longer registered is stale: read such a model by its position.
+ *
+ * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_POISONED`, `MREG_ERROR_NULL_POINTER`,
+ * `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_TOO_LONG` for an absurd `capacity`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_snapshot_models(mreg_snapshot snapshot,
+                                 mreg_model *models,
+                                 size_t capacity,
+                                 size_t *count,
+                                 mreg_stamp *stamp,
+                                 mreg_error *error);
+
+/**
+ * The name of the model at a position of a snapshot. Text as by `mreg_owner_name`.
+ *
+ * Errors: as `mreg_snapshot_models`, `MREG_ERROR_INVALID_ARGUMENT` for a position past the end. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_snapshot_name(mreg_snapshot snapshot,
+                               size_t position,
+                               char *buffer,
+                               size_t capacity,
+                               size_t *length,
+                               mreg_error *error);
+
+/**
+ * The settings of the model at a position of a snapshot, as by `mreg_model_settings`. Text as by `mreg_owner_name`.
+ *
+ * Errors: as `mreg_snapshot_name`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_snapshot_settings(mreg_snapshot snapshot,
+                                   size_t position,
+                                   char *buffer,
+                                   size_t capacity,
+                                   size_t *length,
+                                   mreg_error *error);
+
+/**
+ * A new handle of the schema of the model at a position of a snapshot; `MREG_NULL` where it has none.
+ *
+ * `*schema` is the caller's to free with `mreg_schema_free`.
+ *
+ * Errors: as `mreg_snapshot_name`, `MREG_ERROR_FULL`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_snapshot_schema(mreg_snapshot snapshot,
+                                 size_t position,
+                                 mreg_schema *schema,
+                                 mreg_error *error);
+
+/**
+ * When the model at a position of a snapshot was registered: milliseconds since the first of January 1970, UTC.
+ *
+ * Errors: as `mreg_snapshot_name`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_snapshot_registered_at(mreg_snapshot snapshot,
+                                        size_t position,
+                                        int64_t *milliseconds,
+                                        mreg_error *error);
+
+/**
+ * The pointer that the model at a position of a snapshot was registered with; it may be used until the snapshot is freed.
+ *
+ * Errors: as `mreg_snapshot_name`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_snapshot_user_data(mreg_snapshot snapshot,
+                                    size_t position,
+                                    void **user_data,
+                                    mreg_error *error);
+
+/* ====================================================================================================
+ * Tenant: a named partition of a registry
+ * ==================================================================================================== */
+
+/**
+ * What is known of a tenant, that is, of a partition. Begin with `MREG_TENANT_INFO_INIT` or `mreg_tenant_info_init`.
+ */
+typedef struct mreg_tenant_info {
+    /** `sizeof(mreg_tenant_info)`, set by the caller. */
+    size_t struct_size;
+    /** 1 for a tenant that is there, else 0 and so is all else. */
+    uint32_t exists;
+    /** 1 for a partition of data sources, else 0. */
+    uint32_t is_data_source;
+    /** Its number: tenants have larger ones in the order they came to be. `global` has 0. */
+    uint64_t number;
+    /** Models in it. */
+    uint64_t models;
+    /** Distinct names among them. */
+    uint64_t names;
+    /** Distinct structures among them. */
+    uint64_t structures;
+    /** Owners that count in it. */
+    uint64_t owners;
+    /** When it came to be: milliseconds since the first of January 1970, UTC. */
+    int64_t created_at_ms;
+    /** When a model was last put or found in it: milliseconds since the first of January 1970, UTC. */
+    int64_t last_used_at_ms;
+    /** How long that is ago, in milliseconds, by a clock that does not jump. */
+    uint64_t idle_ms;
+    /** Its code or label: UTF-8, NUL-terminated. */
+    char code[256];
+} mreg_tenant_info;
+
+/**
+ * Makes tenant information ready for use: the same bytes as `MREG_TENANT_INFO_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_tenant_info_init(mreg_tenant_info *info);
+
+/**
+ * What is known of the tenant with this code, or of the partition with this label (`global`, `ds_mysql_1a2b3c4d`,
+ * `app_1`).
+ *
+ * `info->exists` is 0 where there is none; that is no error. An empty or a reserved code means `global`.
+ *
+ * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_POISONED`, `MREG_ERROR_NULL_POINTER`,
+ * `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_INVALID_UTF8`,
+ * `MREG_ERROR_INVALID_NAME`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_tenant_get_info(mreg_registry registry,
+                                 const char *code,
+                                 size_t code_length,
+                                 mreg_tenant_info *info,
+                                 mreg_error *error);
+
+/**
+ * What is known of the first tenant whose number is larger than `number`: begin with 0, which leaves `global` out, and
+ * go on with `info->number`, until `info->exists` is 0.
+ *
+ * Tenants that come to be or go in between are in the enumeration or not; no other is left out or comes twice.
+ *
+ * Errors: as `mreg_tenant_get_info`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_tenant_next(mreg_registry registry,
+                             uint64_t number,
+                             mreg_tenant_info *info,
+                             mreg_error *error);
+
+/**
+ * The newest model of a name in one tenant alone. `*model` is `MREG_NULL` where there is none; that is no error.
+ *
+ * An empty or a reserved code means `global`. The handle holds nothing: the model may be gone when it is used.
+ *
+ * Errors: as `mreg_tenant_get_info`, but for the struct's. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_tenant_find_model(mreg_registry registry,
+                                   const char *code,
+                                   size_t code_length,
+                                   const char *name,
+                                   size_t name_length,
+                                   mreg_model *model,
+                                   mreg_error *error);
+
+/**
+ * Copies the handles of a tenant's models in the order of registration.
+ *
+ * As many as `capacity` has room for; `*count` is how many there are. `(NULL, 0)` asks for the number. An empty or a
+ * reserved code means `global`. The handles hold nothing: a model may be gone when its handle is used.
+ *
+ * Errors: as `mreg_tenant_find_model`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_tenant_models(mreg_registry registry,
+                               const char *code,
+                               size_t code_length,
+                               mreg_model *models,
+                               size_t capacity,
+                               size_t *count,
+                               mreg_error *error);
+
+/**
+ * Drops a tenant with all that is in it; with an owner given, takes only that owner out of it, with its models in it, and
+ * drops the tenant when that owner was the last that counted in it.
+ *
+ * `code` may be any partition's label. `*dropped` is how many distinct names went with the tenant: 0 while other owners
+ * remain, for an owner that does not count in it, and for an unknown, empty or reserved code. `global` is emptied, and
+ * its names counted. `dropped` may be NULL. The owner stays registered. Runs destructors.
+ *
+ * Errors: as `mreg_tenant_find_model`; for `owner` also those of a wrong, foreign, forged or stale handle. Any thread.
+ * Since 0.1.0.
+ */
+mreg_status mreg_tenant_drop(mreg_registry registry,
+                             const char *code,
+                             size_t code_length,
+                             mreg_owner owner,
+                             uint64_t *dropped,
+                             mreg_error *error);
+
+/**
+ * Drops every tenant but `global` in which no model was put or found for `max_idle_ms` milliseconds or longer; 0 drops
+ * them all.
+ *
+ * `*dropped` is how many tenants went; it may be NULL. Owners stay registered. Runs destructors.
+ *
+ * Errors: as `mreg_tenant_get_info`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_tenant_drop_idle(mreg_registry registry,
+                                  uint64_t max_idle_ms,
+                                  uint64_t *dropped,
+                                  mreg_error *error);
+
+/* ====================================================================================================
+ * Schema: a parsed model definition
+ * ==================================================================================================== */
+
+/** No nested object and no array. */
+#define MREG_STRUCTURE_SIMPLE 0
+
+/** Some nested object or array. */
+#define MREG_STRUCTURE_COMPLEX 1
+
+/** An array. */
+#define MREG_STRUCTURE_ARRAY 2
+
+/** Not an object. */
+#define MREG_STRUCTURE_INVALID 3
+
+/** The property is inherited from a base. */
+#define MREG_PROPERTY_INHERITED 1
+
+/** The property is an id, or part of one. */
+#define MREG_PROPERTY_ID 2
+
+/** The property is required. */
+#define MREG_PROPERTY_REQUIRED 4
+
+/** How a definition is parsed. Begin with `MREG_SCHEMA_OPTIONS_INIT` or `mreg_schema_options_init`. */
+typedef struct mreg_schema_options {
+    /** `sizeof(mreg_schema_options)`, set by the caller. */
+    size_t struct_size;
+    /** The name of a model whose definition has none. */
+    mreg_text default_name;
+    /** Schemas among which the base is looked for by its name, before LoopBack's built-in models; may be NULL. */
+    const mreg_schema *bases;
+    /** How many of them there are. */
+    size_t base_count;
+} mreg_schema_options;
+
+/** What is known of a schema. Begin with `MREG_SCHEMA_INFO_INIT` or `mreg_schema_info_init`. */
+typedef struct mreg_schema_info {
+    /** `sizeof(mreg_schema_info)`, set by the caller. */
+    size_t struct_size;
+    /** All properties, own and inherited ones: what `mreg_schema_property` counts by. */
+    uint64_t properties;
+    /** Own properties. */
+    uint64_t own;
+    /** Inherited properties. */
+    uint64_t inherited;
+    /** Members of the definition's own `properties`, those that hide a property included. */
+    uint64_t declared;
+    /** Members that hide an inherited property (`false` or `null`). */
+    uint64_t hidden;
+    /** Properties inside anonymous types of own properties, at every level. */
+    uint64_t nested;
+    /** `MREG_STRUCTURE_SIMPLE` or `MREG_STRUCTURE_COMPLEX`. */
+    uint32_t structure_kind;
+    /** 0 for flat properties, one more for each nesting. */
+    uint32_t structure_depth;
+    /** 1 where the setting `strict`, own or inherited, is exactly `true`, else 0. */
+    uint32_t strict;
+    /** 1 where an id is injected into a model that declares none, else 0. */
+    uint32_t id_injection;
+    /** 1 where the model has a structure to be found by, else 0 (no properties). */
+    uint32_t has_structure;
+    /** 0. */
+    uint32_t reserved;
+    /** 128 bits of the SHA-256 of the structure: names, types and options of all properties in canonical form. */
+    uint8_t fingerprint[16];
+} mreg_schema_info;
+
+/**
+ * Makes schema options ready for use: the same bytes as `MREG_SCHEMA_OPTIONS_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_schema_options_init(mreg_schema_options *options);
+
+/**
+ * Makes schema information ready for use: the same bytes as `MREG_SCHEMA_INFO_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_schema_info_init(mreg_schema_info *info);
+
+/**
+ * Parses a LoopBack model definition: strict JSON, UTF-8, at most 64 MiB, nested at most 64 types deep.
+ *
+ * The base is looked for in `options->bases`, then among LoopBack's built-in models; a definition without a base has
+ * `PersistedModel`. `options` may be NULL. `*schema` is the caller's to free with `mreg_schema_free`.
+ *
+ * Errors: `MREG_ERROR_JSON` and `MREG_ERROR_SCHEMA` with line, column and the property's name, `MREG_ERROR_TOO_DEEP`,
+ * `MREG_ERROR_UNKNOWN_BASE`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_INVALID_NAME`, `MREG_ERROR_NULL_POINTER`,
+ * `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_OUT_OF_MEMORY`,
+ * `MREG_ERROR_FULL`; for the bases the errors of a handle. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_schema_parse(const char *json,
+                              size_t json_length,
+                              const mreg_schema_options *options,
+                              mreg_schema *schema,
+                              mreg_error *error);
+
+/**
+ * A handle of the schema of one of LoopBack's built-in models, such as `User`; `MREG_NULL` for any other name, which is
+ * no error. `*schema` is the caller's to free with `mreg_schema_free`.
+ *
+ * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_INVALID_UTF8`,
+ * `MREG_ERROR_FULL`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_schema_builtin(const char *name,
+                                size_t name_length,
+                                mreg_schema *schema,
+                                mreg_error *error);
+
+/**
+ * Frees a schema's handle. Models keep their own reference. `MREG_NULL` does nothing and succeeds.
+ *
+ * Errors: `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
+ * `MREG_ERROR_STALE_HANDLE` where it was freed before. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_schema_free(mreg_schema schema, mreg_error *error);
+
+/**
+ * What is known of a schema. `info->struct_size` is set by the caller.
+ *
+ * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`,
+ * `MREG_ERROR_STRUCT_SIZE`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_schema_get_info(mreg_schema schema,
+                                 mreg_schema_info *info,
+                                 mreg_error *error);
+
+/**
+ * The name of the model that a schema defines. Text as by `mreg_owner_name`.
+ *
+ * Errors: as `mreg_schema_get_info`, but for the struct's, `MREG_ERROR_TOO_LONG` for an absurd `capacity`. Any thread.
+ * Since 0.1.0.
+ */
+mreg_status mreg_schema_name(mreg_schema schema,
+                             char *buffer,
+                             size_t capacity,
+                             size_t *length,
+                             mreg_error *error);
+
+/**
+ * The name of a schema's base; empty for the root. Text as by `mreg_owner_name`.
+ *
+ * Errors: as `mreg_schema_name`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_schema_base(mreg_schema schema,
+                             char *buffer,
+                             size_t capacity,
+                             size_t *length,
+                             mreg_error *error);
+
+/**
+ * A schema's own settings as a JSON object: every member of the definition but `name`, `base`, `properties` and
+ * `options`, with the options merged in. Text as by `mreg_owner_name`.
+ *
+ * Errors: as `mreg_schema_name`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_schema_settings(mreg_schema schema,
+                                 char *buffer,
+                                 size_t capacity,
+                                 size_t *length,
+                                 mreg_error *error);
+
+/**
+ * A schema as a LoopBack model definition, which parses back to an equal schema. Text as by `mreg_owner_name`.
+ *
+ * Errors: as `mreg_schema_name`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_schema_to_json(mreg_schema schema,
+                                char *buffer,
+                                size_t capacity,
+                                size_t *length,
+                                mreg_error *error);
+
+/**
+ * Whether two schemas have the same structure, by comparing them and not by their fingerprints alone.
+ *
+ * Errors: as `mreg_schema_get_info`, but for the struct's. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_schema_same_structure(mreg_schema schema,
+                                       mreg_schema other,
+                                       bool *same,
+                                       mreg_error *error);
+
+/**
+ * What kind of property is at a position: inherited ones come first, in the order of the base, then own ones in the order
+ * of the definition. `*flags` has bits of `MREG_PROPERTY_INHERITED`, `MREG_PROPERTY_ID`, `MREG_PROPERTY_REQUIRED`.
+ *
+ * Errors: as `mreg_schema_get_info`, but for the struct's; `MREG_ERROR_INVALID_ARGUMENT` for a position past the end.
+ * Any thread. Since 0.1.0.
+ */
+mreg_status mreg_schema_property_flags(mreg_schema schema,
+                                       size_t position,
+                                       uint32_t *flags,
+                                       mreg_error *error);
+
+/**
+ * The name of the property at a position. Text as by `mreg_owner_name`.
+ *
+ * Errors: as `mreg_schema_property_flags`, `MREG_ERROR_TOO_LONG` for an absurd `capacity`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_schema_property_name(mreg_schema schema,
+                                      size_t position,
+                                      char *buffer,
+                                      size_t capacity,
+                                      size_t *length,
+                                      mreg_error *error);
+
+/**
+ * The type of the property at a position in short form: `string`, `Order`, `[string]`, `{street: string, zip: string}`.
+ * Text as by `mreg_owner_name`.
+ *
+ * Errors: as `mreg_schema_property_name`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_schema_property_type(mreg_schema schema,
+                                      size_t position,
+                                      char *buffer,
+                                      size_t capacity,
+                                      size_t *length,
+                                      mreg_error *error);
+
+/**
+ * The attributes of the property at a position, as a JSON object: everything beside `type`. Text as by
+ * `mreg_owner_name`.
+ *
+ * Errors: as `mreg_schema_property_name`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_schema_property_attributes(mreg_schema schema,
+                                            size_t position,
+                                            char *buffer,
+                                            size_t capacity,
+                                            size_t *length,
+                                            mreg_error *error);
+
+/* ====================================================================================================
+ * Application: a directory of definitions, loaded in one call
+ * ==================================================================================================== */
+
+/** Change nothing where any problem is found. */
+#define MREG_LOAD_ALL_OR_NOTHING 1
+
+/** Register no owner for the application: its data sources own the models. */
+#define MREG_LOAD_WITHOUT_APP 2
+
+/** How an application is loaded. Begin with `MREG_LOAD_OPTIONS_INIT` or `mreg_load_options_init`. */
+typedef struct mreg_load_options {
+    /** `sizeof(mreg_load_options)`, set by the caller. */
+    size_t struct_size;
+    /** Bits of `MREG_LOAD_ALL_OR_NOTHING` and `MREG_LOAD_WITHOUT_APP`. */
+    uint32_t flags;
+    /** 0. */
+    uint32_t reserved;
+    /** The environment whose files `<file>.<environment>.json` are merged; empty for none. */
+    mreg_text environment;
+    /** The name of the application's owner; empty for the name of the directory. */
+    mreg_text app_name;
+    /** The tenant of models that have neither a data source nor the app; empty for `global`. */
+    mreg_text tenant;
+} mreg_load_options;
+
+/** What was loaded. Begin with `MREG_LOAD_INFO_INIT` or `mreg_load_info_init`. */
+typedef struct mreg_load_info {
+    /** `sizeof(mreg_load_info)`, set by the caller. */
+    size_t struct_size;
+    /** 1 where the registry was changed; 0 where all or nothing was asked for and a problem was found. */
+    uint32_t loaded;
+    /** 0. */
+    uint32_t reserved;
+    /** The application's owner; `MREG_NULL` where none was registered. */
+    mreg_owner app;
+    /** Data sources that the configuration has. */
+    uint64_t data_sources;
+    /** Files of `models` that define a model. */
+    uint64_t models;
+    /** Members of their own `properties`: equal keys once, inherited and nested ones apart. */
+    uint64_t properties;
+    /** Problems that were found. */
+    uint64_t problems;
+} mreg_load_info;
+
+/** Something that is wrong with a file. Begin with `MREG_PROBLEM_INIT` or `mreg_problem_init`. */
+typedef struct mreg_problem {
+    /** `sizeof(mreg_problem)`, set by the caller. */
+    size_t struct_size;
+    /** What kind of problem: one of the status numbers. */
+    mreg_status code;
+    /** Line in the file, from 1; 0 where the problem has no place. */
+    uint32_t line;
+    /** Byte offset in the file. */
+    uint64_t offset;
+    /** Column in the file in bytes, from 1; 0 where the problem has no place. */
+    uint32_t column;
+    /** 0. */
+    uint32_t reserved;
+    /** What is wrong and what to do: UTF-8, NUL-terminated, cut at a character's boundary, as the next two. */
+    char message[512];
+    /** The name of the offending thing. */
+    char name[256];
+    /** The file, relative to the directory. */
+    char file[256];
+} mreg_problem;
+
+/**
+ * Makes load options ready for use: the same bytes as `MREG_LOAD_OPTIONS_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_load_options_init(mreg_load_options *options);
+
+/**
+ * Makes load information ready for use: the same bytes as `MREG_LOAD_INFO_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_load_info_init(mreg_load_info *info);
+
+/**
+ * Makes a problem ready for use: the same bytes as `MREG_PROBLEM_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_problem_init(mreg_problem *problem);
+
+/**
+ * Loads a LoopBack application into a registry: the directory of `datasources.json`, `model-config.json` and
+ * `models/*.json`.
+ *
+ * Each data source becomes an owner of its name, and the application one, unless `MREG_LOAD_WITHOUT_APP` is set. Each
+ * model is registered for the data source that `model-config.json` gives it, and for the app where that file lists it.
+ * `<file>.local.json`, and with an environment `<file>.<environment>.json`, are merged over the two configuration files;
+ * files whose name begins with `_` are skipped. A base is looked for among the application's models, then among
+ * LoopBack's built-in ones. The change is one: nobody sees a part of it.
+ *
+ * A file that is not JSON, a base that nothing defines, a property of an impossible type, a data source that is not
+ * configured and a name that two files define are problems: they are listed in the report with file, line, column and
+ * reason, and the rest is loaded, unless `MREG_LOAD_ALL_OR_NOTHING` is set.
+ *
+ * `options` may be NULL. `*report` is the caller's to free with `mreg_load_report_free`; it is also filled where the call
+ * gives `MREG_ERROR_LOAD_REFUSED`. The owners stay until they are released. Runs destructors of models that were
+ * replaced.
+ *
+ * Errors: `MREG_ERROR_IO` for a directory that cannot be read, `MREG_ERROR_NOTHING_TO_LOAD` where it has neither a data
+ * source nor a model, `MREG_ERROR_LOAD_REFUSED` where all or nothing was asked for and a problem was found,
+ * `MREG_ERROR_INVALID_ARGUMENT` for an unknown flag and for an environment that cannot be part of a file's name,
+ * `MREG_ERROR_FULL`, `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`,
+ * `MREG_ERROR_STRUCT_SIZE`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_INVALID_NAME`, `MREG_ERROR_TOO_LONG`,
+ * `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
+ * `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_POISONED`; nothing is changed. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_application_load(mreg_registry registry,
+                                  const char *directory,
+                                  size_t directory_length,
+                                  const mreg_load_options *options,
+                                  mreg_load_report *report,
+                                  mreg_error *error);
+
+/**
+ * Frees a report; what was loaded stays. `MREG_NULL` does nothing and succeeds.
+ *
+ * Errors: `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
+ * `MREG_ERROR_STALE_HANDLE` where it was freed before. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_load_report_free(mreg_load_report report, mreg_error *error);
+
+/**
+ * What was loaded. `info->struct_size` is set by the caller.
+ *
+ * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`,
+ * `MREG_ERROR_STRUCT_SIZE`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_load_report_get_info(mreg_load_report report,
+                                      mreg_load_info *info,
+                                      mreg_error *error);
+
+/**
+ * The owner of the data source at a position, in the order of the configuration; `MREG_NULL` where nothing was loaded.
+ * Its name is the one that the configuration gives it.
+ *
+ * Errors: as `mreg_load_report_get_info`, but for the struct's; `MREG_ERROR_INVALID_ARGUMENT` for a position past the
+ * end. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_load_report_data_source(mreg_load_report report,
+                                         size_t position,
+                                         mreg_owner *owner,
+                                         mreg_error *error);
+
+/**
+ * The problem at a position. `problem->struct_size` is set by the caller.
+ *
+ * Errors: as `mreg_load_report_get_info`; `MREG_ERROR_INVALID_ARGUMENT` for a position past the end. Any thread. Since
+ * 0.1.0.
+ */
+mreg_status mreg_load_report_problem(mreg_load_report report,
+                                     size_t position,
+                                     mreg_problem *problem,
+                                     mreg_error *error);
+
+/* ====================================================================================================
+ * Initializers of the structs above: the same bytes as their _init functions give
+ * ==================================================================================================== */
+
+#define MREG_ERROR_INIT {sizeof(mreg_error), 0, 0, 0, 0, 0, "", ""}
+#define MREG_TEXT_EMPTY {NULL, 0}
+#define MREG_REGISTRY_OPTIONS_INIT {sizeof(mreg_registry_options), 0, 0, NULL, 0}
+#define MREG_REGISTRY_STATS_INIT {sizeof(mreg_registry_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define MREG_OWNER_OPTIONS_INIT \
+    {sizeof(mreg_owner_options), 0, 0, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, \
+     MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, NULL, NULL}
+#define MREG_MODEL_OPTIONS_INIT \
+    {sizeof(mreg_model_options), MREG_TEXT_EMPTY, 0, 0, MREG_TEXT_EMPTY, 0, MREG_TEXT_EMPTY, NULL, NULL}
+#define MREG_TENANT_INFO_INIT {sizeof(mreg_tenant_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""}
+#define MREG_SCHEMA_OPTIONS_INIT {sizeof(mreg_schema_options), MREG_TEXT_EMPTY, NULL, 0}
+#define MREG_SCHEMA_INFO_INIT {sizeof(mreg_schema_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}}
+#define MREG_LOAD_OPTIONS_INIT \
+    {sizeof(mreg_load_options), 0, 0, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY}
+#define MREG_LOAD_INFO_INIT {sizeof(mreg_load_info), 0, 0, 0, 0, 0, 0, 0}
+#define MREG_PROBLEM_INIT {sizeof(mreg_problem), 0, 0, 0, 0, 0, "", "", ""}
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* MODELREG_H */
