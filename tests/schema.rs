@@ -227,6 +227,19 @@ fn equal_keys() {
 }
 
 #[test]
+fn many_names_keep_their_order_and_are_found() {
+    for shape in ["name", "", "a-rather-long-common-beginning-"] {
+        let names: Vec<_> = (0..500u32).map(|n| format!("{shape}{}", n.wrapping_mul(2_654_435_761) % 10_007)).collect();
+        let members: Vec<_> = names.iter().map(|name| format!("\"{name}\":\"string\"")).collect();
+        let schema = with_properties(&format!("{{{}}}", members.join(",")));
+        assert!(schema.properties().map(|property| property.name.to_string()).eq(names.iter().cloned()));
+        assert!(names.iter().all(|name| schema.property(name).is_some_and(|property| *property.name == **name)));
+        let reversed: Vec<_> = members.into_iter().rev().collect();
+        assert!(schema.same_structure(&with_properties(&format!("{{{}}}", reversed.join(",")))));
+    }
+}
+
+#[test]
 fn text_is_escaped_on_the_way_back() {
     let text = r#"{"a\"\\\n\u0001é":"\u0000 \\ / \ud83d\ude00"}"#;
     let value = json::parse(text.as_bytes()).expect("an object");
@@ -549,7 +562,9 @@ fn built_in_models_are_those_of_the_library() {
 
 #[test]
 fn objects_are_equal_in_any_order() {
-    let read = |text: &str| json::parse(text.as_bytes()).expect("JSON");
+    fn read(text: &str) -> Json<'_> {
+        json::parse(text.as_bytes()).expect("JSON")
+    }
     assert_eq!(read(r#"{"a":1,"b":[2,{}]}"#), read(r#"{"b":[2.0,{}],"a":1}"#));
     assert_ne!(read(r#"{"a":1}"#), read(r#"{"a":"1"}"#));
     assert_ne!(read("[1,2]"), read("[2,1]"));

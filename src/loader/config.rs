@@ -24,7 +24,7 @@ pub(super) fn data_sources(configuration: Configuration, problems: &mut Problems
     Ok(list)
 }
 
-fn settings_of(settings: &Object) -> Result<DataSourceConfig> {
+fn settings_of(settings: &Object<'_>) -> Result<DataSourceConfig> {
     let connector = match settings.get("connector") {
         Some(Json::String(name)) if !name.is_empty() => Connector::Named(copy(name)?),
         Some(value) if value.is_truthy() => Connector::Unnamed,
@@ -41,7 +41,7 @@ fn settings_of(settings: &Object) -> Result<DataSourceConfig> {
 }
 
 /// The text that JavaScript makes of a value, so that a partition has the name that the original gives it.
-fn javascript_text(value: &Json) -> Result<String> {
+fn javascript_text(value: &Json<'_>) -> Result<String> {
     match value {
         Json::Null => Ok("null".to_owned()),
         Json::Bool(value) => Ok(value.to_string()),
@@ -94,7 +94,7 @@ pub(super) fn assignments<'c>(
     Ok(assignments)
 }
 
-fn unknown(model: &str, data_source: &Json) -> Error {
+fn unknown(model: &str, data_source: &Json<'_>) -> Error {
     let model = shown(model);
     match data_source.as_str() {
         Some(name) => {

@@ -3,15 +3,15 @@
 use super::Problems;
 use crate::error::{Error, Result, Status};
 use crate::schema::alloc::{push, with_capacity};
-use crate::schema::json::{Locator, MAX_JSON_LENGTH, Place, parse_from};
-use crate::schema::{Json, Object};
+use crate::schema::json::{Locator, MAX_JSON_LENGTH, Place};
+use crate::schema::{Json, Object, parse_from};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 /// A configuration file merged with its variants.
 pub(super) struct Configuration {
-    pub(super) object: Object,
+    pub(super) object: Object<'static>,
     /// Whether any of the files is there, whatever is in it.
     pub(super) found: bool,
     sources: Vec<(String, Lines)>,
@@ -73,7 +73,7 @@ pub(super) fn configuration(
         let source = u32::try_from(merged.sources.len()).unwrap_or(u32::MAX);
         match parse_from(&input, source) {
             Ok(Json::Object(object)) => {
-                merged.object = std::mem::take(&mut merged.object).merge(object, true)?;
+                merged.object = std::mem::take(&mut merged.object).merge(object.into_owned()?, true)?;
                 push(&mut merged.sources, (file, Lines::of(&input)?))?;
             }
             Ok(other) => {

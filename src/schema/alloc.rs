@@ -1,7 +1,8 @@
 //! Growth that reports a lack of memory instead of ending the process.
 //!
-//! Whatever a host's input sizes goes through here. What may still end the process when memory is gone is of
-//! a fixed small size: the box of an error, the counted box of a schema, and the scratch string of the JSON parser.
+//! Whatever a host's input sizes goes through here. What may still end the process when memory is gone: boxes of
+//! a fixed small size (an error, the counted box of a schema), the texts of error messages, and what the JSON parser
+//! needs itself for one text with escapes or one number.
 
 use crate::error::{Error, Result, Status};
 use std::collections::TryReserveError;

@@ -1,7 +1,7 @@
 //! LoopBack's own models, which applications name as bases.
 
 use super::alloc::{boxed_str, exact, exhausted, push, with_capacity};
-use super::json::{Json, Member, Object, Place};
+use super::json::{self, Json, Member, Object, Place};
 use super::types::{Builtin, Property, Type};
 use super::{Draft, Schema};
 use crate::error::Result;
@@ -262,9 +262,9 @@ fn properties(declared: &[Declared]) -> Result<Box<[Property]>> {
             let value = match value {
                 True => Json::Bool(true),
                 Number(lexeme) => Json::Number(text(lexeme)?),
-                Text(value) => Json::String(text(value)?),
+                Text(value) => Json::String(json::Text::Borrowed(value)),
             };
-            attributes.push(Member { key: text(key)?, value, offset: 0, source: 0 });
+            attributes.push(Member { key: json::Text::Borrowed(key), value, offset: 0, source: 0 }.into_owned()?);
         }
         list.push(Property::new(text(property.name)?, ty(&property.ty)?, Object::of(attributes)?));
     }

@@ -2,7 +2,7 @@
 
 use super::alloc::{append, boxed_str, exact, exact_str, exhausted, push, with_capacity};
 use super::json::{self, Json, Locator, Member, Object, Place};
-use super::text::{separate, write_json, write_key};
+use super::text::{separate, write_json, write_key, write_object};
 use super::types::{Property, Type};
 use crate::error::{Error, Result, Status};
 
@@ -74,7 +74,7 @@ impl Draft {
         }
         let (base, base_place) = match base {
             Some(Member { value: Json::String(text), offset, .. }) if !text.is_empty() => {
-                (text, reading.locator.place(offset as usize))
+                (text.into_boxed()?, reading.locator.place(offset as usize))
             }
             Some(Member { value, offset, .. }) if value.is_truthy() => {
                 let reason = format!("\"base\" is {}; it must be the name of a model", value.kind());
@@ -95,13 +95,17 @@ impl Draft {
             }
         };
         let problems = reading.into_problems();
+        // What is compact is seldom longer than what it was read from, so that the text does not grow while written.
+        let mut settings = String::new();
+        settings.try_reserve(input.len()).map_err(exhausted)?;
+        write_object(&mut settings, &rest)?;
         Ok(Draft {
             base: Some(base),
             base_place,
             strict: rest.get("strict").map(|strict| *strict == Json::Bool(true)),
             id_injection: rest.get("idInjection").map(|inject| *inject != Json::Bool(false)),
             anonymous: rest.get("anonymous").is_some_and(Json::is_truthy),
-            settings: exact_str(rest.to_text()?)?,
+            settings: exact_str(settings)?,
             own,
             hidden,
             own_declared,
@@ -137,16 +141,16 @@ impl Draft {
 }
 
 /// The members of a definition by their meaning.
-struct Parts {
-    name: Option<Member>,
-    base: Option<Member>,
-    properties: Option<Member>,
-    options: Option<Member>,
-    rest: Object,
+struct Parts<'a> {
+    name: Option<Member<'a>>,
+    base: Option<Member<'a>>,
+    properties: Option<Member<'a>>,
+    options: Option<Member<'a>>,
+    rest: Object<'a>,
 }
 
-impl Parts {
-    fn of(root: Object) -> Result<Self> {
+impl<'a> Parts<'a> {
+    fn of(root: Object<'a>) -> Result<Self> {
         let members = root.into_members();
         let mut rest = with_capacity(members.len())?;
         let (mut name, mut base, mut properties, mut options) = (None, None, None, None);
@@ -189,7 +193,7 @@ impl Parts {
 ///
 /// A key that has a meaning of its own beside the options goes to the end, so that the settings have the same
 /// order after they were written out, where only such keys stay under `options`, and read again.
-fn split_options(options: Object) -> Result<(Object, Option<Member>)> {
+fn split_options(options: Object<'_>) -> Result<(Object<'_>, Option<Member<'_>>)> {
     let members = options.into_members();
     let (mut plain, mut odd, mut base) = (with_capacity(members.len())?, Vec::new(), None);
     for member in members {
@@ -234,7 +238,7 @@ impl<'a> Reading<'a> {
         error
     }
 
-    fn impossible(&mut self, offset: u32, value: &Json) -> Error {
+    fn impossible(&mut self, offset: u32, value: &Json<'_>) -> Error {
         let text = match value {
             Json::Number(lexeme) => shown(lexeme),
             Json::Bool(value) => value.to_string(),
@@ -257,7 +261,7 @@ impl<'a> Reading<'a> {
         self.problems
     }
 
-    fn properties(&mut self, object: Object, depth: u32) -> Result<Read> {
+    fn properties(&mut self, object: Object<'_>, depth: u32) -> Result<Read> {
         let members = object.into_members();
         let mut own = with_capacity(members.len())?;
         let mut hidden = Vec::new();
@@ -269,8 +273,8 @@ impl<'a> Reading<'a> {
             }
             append(&mut self.path, &key)?;
             match self.property(&key, value, offset, depth) {
-                Ok(Some((ty, attributes))) => own.push(Property::new(key, ty, attributes)),
-                Ok(None) => push(&mut hidden, key)?,
+                Ok(Some((ty, attributes))) => own.push(Property::new(key.into_boxed()?, ty, attributes)),
+                Ok(None) => push(&mut hidden, key.into_boxed()?)?,
                 Err(error) if self.keep_going && error.status() != Status::ERROR_OUT_OF_MEMORY => {
                     if self.problems.len() < MAX_PROBLEMS {
                         push(&mut self.problems, error)?;
@@ -286,7 +290,13 @@ impl<'a> Reading<'a> {
     }
 
     /// The type and the attributes of a property; none for one that hides what it would inherit.
-    fn property(&mut self, key: &str, value: Json, offset: u32, depth: u32) -> Result<Option<(Type, Object)>> {
+    fn property(
+        &mut self,
+        key: &str,
+        value: Json<'_>,
+        offset: u32,
+        depth: u32,
+    ) -> Result<Option<(Type, Object<'static>)>> {
         if key.contains('.') {
             let reason = "a property name must not hold a \".\"; rename it";
             return Err(self.refuse(offset, Status::ERROR_SCHEMA, reason));
@@ -297,29 +307,36 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn type_reference(&mut self, value: Json, offset: u32, depth: u32) -> Result<(Type, Object)> {
+    fn type_reference(&mut self, value: Json<'_>, offset: u32, depth: u32) -> Result<(Type, Object<'static>)> {
         match value {
-            Json::String(name) => Ok((Type::named(name), Object::default())),
+            Json::String(name) => Ok((Type::named(name)?, Object::default())),
             Json::Array(items) => Ok((self.array(items, offset, depth)?, Object::default())),
             Json::Object(object) => {
-                let mut members = object.into_members();
-                let ty = members.iter().position(|member| &*member.key == "type" && member.value.is_truthy());
-                let Some(ty) = ty else {
-                    return Ok((self.anonymous(Object::of(members)?, offset, depth)?, Object::default()));
-                };
-                let ty = match members.remove(ty).value {
-                    Json::String(name) => Type::named(name),
+                if !object.get("type").is_some_and(Json::is_truthy) {
+                    return Ok((self.anonymous(object, offset, depth)?, Object::default()));
+                }
+                let members = object.into_members();
+                let mut attributes = with_capacity(members.len() - 1)?;
+                let mut ty = Json::Null;
+                for member in members {
+                    match &*member.key {
+                        "type" => ty = member.value,
+                        _ => attributes.push(member.into_owned()?),
+                    }
+                }
+                let ty = match ty {
+                    Json::String(name) => Type::named(name)?,
                     Json::Array(items) => self.array(items, offset, depth)?,
                     Json::Object(object) => self.anonymous(object, offset, depth)?,
                     other => return Err(self.impossible(offset, &other)),
                 };
-                Ok((ty, Object::of(members)?))
+                Ok((ty, Object::of(attributes)?))
             }
             other => Err(self.impossible(offset, &other)),
         }
     }
 
-    fn array(&mut self, items: Box<[Json]>, offset: u32, depth: u32) -> Result<Type> {
+    fn array(&mut self, items: Box<[Json<'_>]>, offset: u32, depth: u32) -> Result<Type> {
         if depth >= MAX_TYPE_DEPTH {
             return Err(self.too_deep(offset));
         }
@@ -335,7 +352,7 @@ impl<'a> Reading<'a> {
         Ok(Type::Array(exact(element)?))
     }
 
-    fn anonymous(&mut self, object: Object, offset: u32, depth: u32) -> Result<Type> {
+    fn anonymous(&mut self, object: Object<'_>, offset: u32, depth: u32) -> Result<Type> {
         if depth >= MAX_TYPE_DEPTH {
             return Err(self.too_deep(offset));
         }
@@ -415,7 +432,7 @@ fn write_type(out: &mut String, ty: &Type) -> Result<()> {
 /// Writes the settings as members after `written` others: those with a reserved name under `options`.
 pub(super) fn write_settings(out: &mut String, settings: &str, mut written: usize) -> Result<usize> {
     let Json::Object(settings) = json::parse(settings.as_bytes())? else { return Ok(written) };
-    let (odd, plain): (Vec<&Member>, Vec<&Member>) =
+    let (odd, plain): (Vec<&Member<'_>>, Vec<&Member<'_>>) =
         settings.members().iter().partition(|member| is_reserved(&member.key));
     for member in plain {
         separate(out, written)?;

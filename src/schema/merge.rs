@@ -89,7 +89,7 @@ fn merge<'b>(draft: &Draft, inherited: &[Slot], name_of: impl Fn(Slot) -> &'b st
         merged.extend((0..draft.own.len()).map(own));
         return exact(merged);
     }
-    let mut replaced: HashMap<&str, Option<usize>> = HashMap::new();
+    let mut replaced: HashMap<&str, Option<usize>, ahash::RandomState> = HashMap::default();
     replaced.try_reserve(draft.own.len() + draft.hidden.len()).map_err(exhausted)?;
     replaced.extend(draft.own.iter().enumerate().map(|(index, property)| (&*property.name, Some(index))));
     replaced.extend(draft.hidden.iter().map(|name| (&**name, None)));

@@ -9,15 +9,17 @@ mod draft;
 pub mod json;
 mod merge;
 mod number;
+mod read;
 mod structure;
 mod text;
 mod types;
 
 pub(crate) use draft::shown;
 pub use draft::{DEFAULT_BASE, Draft, MAX_TYPE_DEPTH};
-pub use json::{Json, Member, Object, Place};
+pub use json::{Json, Member, Object, Place, Text};
 pub use merge::MAX_BASE_DEPTH;
 pub(crate) use number::plain_text;
+pub(crate) use read::parse_from;
 pub use structure::{Fingerprint, StructureKind};
 pub use types::{Builtin, Property, Type, type_text};
 

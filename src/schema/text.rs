@@ -5,7 +5,7 @@ use super::json::{Json, Object};
 use crate::error::{Error, Result, Status};
 use std::io;
 
-impl Json {
+impl Json<'_> {
     /// The value as compact JSON text, which reads back as the same value.
     ///
     /// # Errors
@@ -18,7 +18,7 @@ impl Json {
     }
 }
 
-impl Object {
+impl Object<'_> {
     /// The object as compact JSON text.
     ///
     /// # Errors
@@ -31,7 +31,7 @@ impl Object {
     }
 }
 
-pub(crate) fn write_json(out: &mut String, value: &Json) -> Result<()> {
+pub(crate) fn write_json(out: &mut String, value: &Json<'_>) -> Result<()> {
     match value {
         Json::Null => append(out, "null"),
         Json::Bool(true) => append(out, "true"),
@@ -50,14 +50,14 @@ pub(crate) fn write_json(out: &mut String, value: &Json) -> Result<()> {
     }
 }
 
-fn write_object(out: &mut String, object: &Object) -> Result<()> {
+pub(crate) fn write_object(out: &mut String, object: &Object<'_>) -> Result<()> {
     append(out, "{")?;
     write_members(out, object, 0)?;
     append(out, "}")
 }
 
 /// Writes the members alone, without braces, after `before` members that are already there; how many there are then.
-pub(crate) fn write_members(out: &mut String, object: &Object, before: usize) -> Result<usize> {
+pub(crate) fn write_members(out: &mut String, object: &Object<'_>, before: usize) -> Result<usize> {
     for (index, member) in object.members().iter().enumerate() {
         separate(out, before + index)?;
         write_key(out, &member.key)?;
@@ -76,7 +76,9 @@ pub(crate) fn write_key(out: &mut String, key: &str) -> Result<()> {
 }
 
 pub(crate) fn write_str(out: &mut String, text: &str) -> Result<()> {
-    if !text.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+    // Without an early end, so that the compiler looks at many bytes at once.
+    let plain = |plain: bool, byte: u8| plain & (byte >= 0x20) & (byte != b'"') & (byte != b'\\');
+    if text.bytes().fold(true, plain) {
         append(out, "\"")?;
         append(out, text)?;
         return append(out, "\"");

@@ -1,6 +1,7 @@
 //! Property types and properties.
 
-use super::json::{Json, Object};
+use super::json::{Json, Object, Text};
+use crate::error::Result;
 use std::fmt;
 
 macro_rules! builtins {
@@ -59,8 +60,11 @@ pub enum Type {
 }
 
 impl Type {
-    pub(crate) fn named(name: Box<str>) -> Self {
-        Builtin::named(&name).map_or_else(|| Type::Model(name), Type::Builtin)
+    pub(crate) fn named(name: Text<'_>) -> Result<Self> {
+        match Builtin::named(&name) {
+            Some(builtin) => Ok(Type::Builtin(builtin)),
+            None => Ok(Type::Model(name.into_boxed()?)),
+        }
     }
 
     /// What an array of something holds.
@@ -137,11 +141,11 @@ pub struct Property {
     /// Whether it must have a value.
     pub required: bool,
     /// Every member of the declaration but the type, as written.
-    pub attributes: Object,
+    pub attributes: Object<'static>,
 }
 
 impl Property {
-    pub(crate) fn new(name: Box<str>, ty: Type, attributes: Object) -> Self {
+    pub(crate) fn new(name: Box<str>, ty: Type, attributes: Object<'static>) -> Self {
         let flag = |key| attributes.get(key).is_some_and(is_set);
         Property { id: flag("id"), required: flag("required"), name, ty, attributes }
     }
@@ -152,6 +156,6 @@ impl Property {
 }
 
 /// Authors write flags as the texts "true" and "false" too; JavaScript's own rule would take both for true.
-fn is_set(value: &Json) -> bool {
+fn is_set(value: &Json<'_>) -> bool {
     value.is_truthy() && value.as_str() != Some("false")
 }

@@ -1,0 +1,320 @@
+//! Reading JSON: from serde_json's events straight into the tree.
+
+use super::alloc::{boxed_str, exact_str, exhausted, push, with_capacity};
+use super::json::{FEW, Json, Locator, MAX_JSON_LENGTH, Member, Object, Text, byte_order_mark};
+use crate::error::{Error, Result, Status};
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::io::Write as _;
+
+/// Reads one JSON text. Of equal keys the last value wins, in the place of the first, as in JavaScript.
+///
+/// # Errors
+///
+/// `ERROR_TOO_LONG`, `ERROR_INVALID_UTF8`, `ERROR_TOO_DEEP` (more than 127 levels), `ERROR_OUT_OF_MEMORY`, else
+/// `ERROR_JSON`; all but the first and the last with offset, line and column.
+pub fn parse(input: &[u8]) -> Result<Json<'_>> {
+    parse_from(input, 0)
+}
+
+/// As [`parse`], for the input number `source` among several that are merged afterwards.
+pub(crate) fn parse_from(input: &[u8], source: u32) -> Result<Json<'_>> {
+    if input.len() > MAX_JSON_LENGTH {
+        return Err(Error::new(
+            Status::ERROR_TOO_LONG,
+            "",
+            format!("a JSON text of {} bytes is longer than the limit of {MAX_JSON_LENGTH} bytes", input.len()),
+        ));
+    }
+    let start = byte_order_mark(input);
+    let text = std::str::from_utf8(&input[start..]).map_err(|error| {
+        let place = Locator::new(input).place(start + error.valid_up_to());
+        let message = format!(
+            "not valid UTF-8 at byte {} (line {}, column {}); save the text as UTF-8",
+            place.offset, place.line, place.column
+        );
+        place.mark(Error::new(Status::ERROR_INVALID_UTF8, "", message))
+    })?;
+    let reader = Reader {
+        text,
+        shift: start,
+        source,
+        last: Cell::new(start),
+        members: RefCell::new(with_capacity(FEW / 2)?),
+        elements: RefCell::new(with_capacity(FEW)?),
+        exhausted: Cell::new(false),
+    };
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    Node(&reader)
+        .deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value))
+        .map_err(|error| reader.error(input, &error))
+}
+
+/// What one reading shares between its levels.
+///
+/// `members` and `elements` are stacks: each level collects on top and takes its own off into a list of the
+/// exact size, so that a level costs one allocation however many members it has.
+struct Reader<'de> {
+    text: &'de str,
+    shift: usize,
+    source: u32,
+    last: Cell<usize>,
+    members: RefCell<Vec<Member<'de>>>,
+    elements: RefCell<Vec<Json<'de>>>,
+    exhausted: Cell<bool>,
+}
+
+impl<'de> Reader<'de> {
+    /// Where `part` stands in the input, if it is a slice of it.
+    fn offset_of(&self, part: &str) -> Option<usize> {
+        let offset = part.as_ptr().addr().checked_sub(self.text.as_ptr().addr())?;
+        (offset + part.len() <= self.text.len()).then_some(offset + self.shift)
+    }
+
+    /// The parser's error type can only be made with an allocation; an empty message keeps it to one small box.
+    fn out_of_memory<E: serde::de::Error>(&self) -> E {
+        self.exhausted.set(true);
+        E::custom(format_args!(""))
+    }
+
+    fn copy<E: serde::de::Error>(&self, text: &str) -> std::result::Result<Box<str>, E> {
+        boxed_str(text).map_err(|_| self.out_of_memory())
+    }
+
+    fn copy_of<E: serde::de::Error>(&self, parts: &[&str]) -> std::result::Result<Box<str>, E> {
+        let mut text = String::new();
+        text.try_reserve_exact(parts.iter().map(|part| part.len()).sum()).map_err(|_| self.out_of_memory())?;
+        text.extend(parts.iter().copied());
+        exact_str(text).map_err(|_| self.out_of_memory())
+    }
+
+    fn take<T, E: serde::de::Error>(&self, stack: &RefCell<Vec<T>>, from: usize) -> std::result::Result<Box<[T]>, E> {
+        let mut stack = stack.borrow_mut();
+        let mut list = Vec::new();
+        list.try_reserve_exact(stack.len() - from).map_err(|_| self.out_of_memory())?;
+        list.extend(stack.drain(from..));
+        Ok(list.into_boxed_slice())
+    }
+
+    fn put<T, E: serde::de::Error>(&self, stack: &RefCell<Vec<T>>, item: T) -> std::result::Result<(), E> {
+        push(&mut stack.borrow_mut(), item).map_err(|_| self.out_of_memory())
+    }
+
+    fn error(&self, input: &[u8], error: &serde_json::Error) -> Error {
+        if self.exhausted.get() {
+            return Status::ERROR_OUT_OF_MEMORY.into();
+        }
+        let line_start = if error.line() <= 1 {
+            self.shift
+        } else {
+            let mut breaks = input.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+            breaks.nth(error.line() - 2).map_or(0, |(index, _)| index + 1)
+        };
+        let place = Locator::new(input).place(line_start + error.column().max(1) - 1);
+        let text = error.to_string();
+        let reason = text.rsplit_once(" at line ").map_or(&*text, |(reason, _)| reason);
+        if reason == "recursion limit exceeded" {
+            let message = format!("JSON nests deeper than 127 levels at line {}, column {}", place.line, place.column);
+            return place.mark(Error::new(Status::ERROR_TOO_DEEP, "", message));
+        }
+        let message = format!("not valid JSON at line {}, column {}: {reason}", place.line, place.column);
+        place.mark(Error::new(Status::ERROR_JSON, "", message))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Node<'r, 'de>(&'r Reader<'de>);
+
+impl<'de> DeserializeSeed<'de> for Node<'_, 'de> {
+    type Value = Json<'de>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> std::result::Result<Json<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node<'_, 'de> {
+    type Value = Json<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<Json<'de>, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> std::result::Result<Json<'de>, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> std::result::Result<Json<'de>, E> {
+        self.0.integer(value)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> std::result::Result<Json<'de>, E> {
+        self.0.integer(value)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<Json<'de>, E> {
+        Ok(Json::String(Text::Owned(self.0.copy(text)?)))
+    }
+
+    fn visit_borrowed_str<E: serde::de::Error>(self, text: &'de str) -> std::result::Result<Json<'de>, E> {
+        if let Some(offset) = self.0.offset_of(text) {
+            self.0.last.set(offset.saturating_sub(1));
+        }
+        Ok(Json::String(Text::Borrowed(text)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<Json<'de>, A::Error> {
+        let from = self.0.elements.borrow().len();
+        while let Some(item) = items.next_element_seed(self)? {
+            self.0.put(&self.0.elements, item)?;
+        }
+        self.0.take(&self.0.elements, from).map(Json::Array)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Json<'de>, A::Error> {
+        let reader = self.0;
+        let from = reader.members.borrow().len();
+        while let Some(key) = map.next_key_seed(KeyOf(reader))? {
+            let Key::Member(key, offset) = key else {
+                return map.next_value_seed(NumberOf(reader)).map(Json::Number);
+            };
+            let value = map.next_value_seed(self)?;
+            let offset = u32::try_from(offset).unwrap_or(u32::MAX);
+            reader.put(&reader.members, Member { key, value, offset, source: reader.source })?;
+        }
+        merge_equal_keys(&mut reader.members.borrow_mut(), from).map_err(|_| reader.out_of_memory())?;
+        reader.take(&reader.members, from).map(|members| Json::Object(Object { members }))
+    }
+}
+
+impl<'de> Reader<'de> {
+    fn integer<E: serde::de::Error>(&self, value: impl fmt::Display) -> std::result::Result<Json<'de>, E> {
+        let mut digits = [0; 24];
+        let mut rest = &mut digits[..];
+        write!(rest, "{value}").map_err(E::custom)?;
+        let length = 24 - rest.len();
+        let lexeme = std::str::from_utf8(&digits[..length]).map_err(E::custom)?;
+        self.copy(lexeme).map(Json::Number)
+    }
+}
+
+enum Key<'de> {
+    Member(Text<'de>, usize),
+    /// Not a key of the input: what follows is a number that fits no machine integer.
+    Number,
+}
+
+/// With its feature `arbitrary_precision`, serde_json hands over such a number as a map of one member under this
+/// private key, whose value is the number's text. A key of the input that happens to read the same is told from it
+/// by where it stands: this one is no slice of the input.
+const NUMBER_KEY: &str = "$serde_json::private::Number";
+
+#[derive(Clone, Copy)]
+struct KeyOf<'r, 'de>(&'r Reader<'de>);
+
+impl<'de> DeserializeSeed<'de> for KeyOf<'_, 'de> {
+    type Value = Key<'de>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> std::result::Result<Key<'de>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for KeyOf<'_, 'de> {
+    type Value = Key<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<Key<'de>, E> {
+        Ok(Key::Member(Text::Owned(self.0.copy(text)?), self.0.last.get()))
+    }
+
+    fn visit_borrowed_str<E: serde::de::Error>(self, text: &'de str) -> std::result::Result<Key<'de>, E> {
+        match self.0.offset_of(text) {
+            Some(offset) => self.0.last.set(offset.saturating_sub(1)),
+            None if text == NUMBER_KEY => return Ok(Key::Number),
+            None => {}
+        }
+        Ok(Key::Member(Text::Borrowed(text), self.0.last.get()))
+    }
+}
+
+struct NumberOf<'r, 'de>(&'r Reader<'de>);
+
+impl<'de> DeserializeSeed<'de> for NumberOf<'_, 'de> {
+    type Value = Box<str>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> std::result::Result<Box<str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for NumberOf<'_, 'de> {
+    type Value = Box<str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<Box<str>, E> {
+        // The parser puts a sign into every exponent; without it the common spelling, `1e400`, comes back unchanged.
+        match text.split_once("e+") {
+            Some((mantissa, exponent)) => self.0.copy_of(&[mantissa, "e", exponent]),
+            None => self.0.copy(text),
+        }
+    }
+}
+
+fn merge_equal_keys(members: &mut Vec<Member<'_>>, from: usize) -> Result<()> {
+    let count = members.len() - from;
+    if count <= FEW {
+        let mut next = from + 1;
+        while next < members.len() {
+            match members[from..next].iter().position(|member| *member.key == *members[next].key) {
+                Some(first) => members[from + first] = members.remove(next),
+                None => next += 1,
+            }
+        }
+        return Ok(());
+    }
+    let mut doomed = Vec::new();
+    let mut winners = Vec::new();
+    {
+        let mut firsts: HashMap<&str, usize, ahash::RandomState> = HashMap::default();
+        firsts.try_reserve(count).map_err(exhausted)?;
+        for (place, member) in members.iter().enumerate().skip(from) {
+            match firsts.entry(&member.key) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(place);
+                }
+                Entry::Occupied(first) => {
+                    push(&mut winners, (*first.get(), place))?;
+                    push(&mut doomed, place)?;
+                }
+            }
+        }
+    }
+    // In their order, the last one of three or more ends up in the place of the first.
+    for (first, last) in winners {
+        members.swap(first, last);
+    }
+    if !doomed.is_empty() {
+        let mut doomed = doomed.into_iter().peekable();
+        let mut place = 0;
+        members.retain(|_| {
+            place += 1;
+            doomed.next_if_eq(&(place - 1)).is_none()
+        });
+    }
+    Ok(())
+}
