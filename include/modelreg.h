@@ -1483,8 +1483,8 @@ void mreg_load_info_init(mreg_load_info *info);
 void mreg_problem_init(mreg_problem *problem);
 
 /**
- * Loads a LoopBack application into a registry: the directory of `datasources.json`, `model-config.json` and
- * `models/*.json`.
+ * Loads a LoopBack application into a registry: the directory that holds `datasources.json`,
+ * `model-config.json` and the definitions in `models`.
  *
  * Each data source becomes an owner of its name, and the application one, unless `MREG_LOAD_WITHOUT_APP` is set. Each
  * model is registered for the data source that `model-config.json` gives it, and for the app where that file lists it.

@@ -25,13 +25,21 @@ pub type mreg_owner = u64;
 pub type mreg_freshness_word = u64;
 
 /// Asks for an owner of any kind.
-pub const MREG_KIND_ANY: u32 = ANY_KIND;
+pub const MREG_KIND_ANY: u32 = 0;
 /// A data source.
-pub const MREG_KIND_DATA_SOURCE: u32 = DATA_SOURCE;
+pub const MREG_KIND_DATA_SOURCE: u32 = 1;
 /// An app.
-pub const MREG_KIND_APP: u32 = APP;
+pub const MREG_KIND_APP: u32 = 2;
 /// The first kind that `mreg_owner_kind_register` gives.
-pub const MREG_KIND_HOST_FIRST: u32 = FIRST_HOST_KIND;
+pub const MREG_KIND_HOST_FIRST: u32 = 1000;
+
+// cbindgen copies literals only.
+const _: () = assert!(
+    MREG_KIND_ANY == ANY_KIND
+        && MREG_KIND_DATA_SOURCE == DATA_SOURCE
+        && MREG_KIND_APP == APP
+        && MREG_KIND_HOST_FIRST == FIRST_HOST_KIND
+);
 
 /// The data source has a connector without a name: its partition is `ds_unknown_...`, and not `ds_none_...`.
 pub const MREG_OWNER_UNNAMED_CONNECTOR: u32 = 1;
