@@ -120,7 +120,11 @@ pub(crate) unsafe fn bytes<'a>(pointer: *const c_char, length: usize, name: &str
 #[inline(always)]
 pub(crate) unsafe fn text<'a>(pointer: *const c_char, length: usize, name: &str) -> Result<&'a str> {
     // SAFETY: as the caller promises.
-    let bytes = unsafe { bytes(pointer, length, name) }?;
+    check_utf8(unsafe { bytes(pointer, length, name) }?, name)
+}
+
+/// The bytes as text.
+pub(crate) fn check_utf8<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str> {
     std::str::from_utf8(bytes).map_err(|error| {
         let offset = error.valid_up_to();
         Error::new(Status::ERROR_INVALID_UTF8, name, format!("{name}: not valid UTF-8 at byte {offset}")).at(

@@ -458,8 +458,8 @@ unsafe fn list(
     let out_stamp = unsafe { args::optional_out(stamp, NO_STAMP, "stamp") }?;
     // SAFETY: as the caller promises.
     let room = unsafe { args::buffer(models, capacity, "models") }?;
-    let (length, answer) = query::list(owner, kind, which, room)?;
-    out.put(length);
+    let mut answer = Stamp::default();
+    out.put(query::list(owner, kind, which, room, &mut answer)?);
     put_stamp(out_stamp, answer);
     Ok(())
 }
@@ -564,8 +564,8 @@ pub unsafe extern "C" fn mreg_owner_names(
         let out_stamp = unsafe { args::optional_out(stamp, NO_STAMP, "stamp") }?;
         // SAFETY: as the caller promises.
         let room = unsafe { args::buffer(buffer, capacity, "buffer") }?;
-        let mut written = 0;
-        let (names, answer) = query::names(owner, kind, Which::Owned, |position, pieces| {
+        let (mut written, mut answer) = (0, Stamp::default());
+        let names = query::names(owner, kind, Which::Owned, &mut answer, |position, pieces| {
             if position == 0 {
                 written = 0;
             }
@@ -607,6 +607,16 @@ fn blank_cut_name(room: &mut [std::mem::MaybeUninit<c_char>], all: usize) {
     }
 }
 
+/// The owner's model of this name. No model has a name that is not UTF-8, so that is looked at only where there is none.
+#[inline(always)]
+fn find(owner: mreg_owner, kind: u32, name: &[u8]) -> Result<mreg_model> {
+    let found = query::get(owner, kind, name)?;
+    if found == 0 {
+        args::check_utf8(name, "name")?;
+    }
+    Ok(found)
+}
+
 /// Whether an owner has a model of this name. No lock while nobody changes that owner.
 ///
 /// `kind` as in `mreg_owner_models`.
@@ -628,8 +638,8 @@ pub unsafe extern "C" fn mreg_owner_has(
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(has, false, "has") }?;
         // SAFETY: as the caller promises.
-        let name = unsafe { args::text(name, name_length, "name") }?;
-        out.put(query::get(owner, kind, name.as_bytes())? != 0);
+        let name = unsafe { args::bytes(name, name_length, "name") }?;
+        out.put(find(owner, kind, name)? != 0);
         Ok(())
     };
     // SAFETY: as the caller promises.
@@ -658,8 +668,8 @@ pub unsafe extern "C" fn mreg_owner_get(
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(model, 0, "model") }?;
         // SAFETY: as the caller promises.
-        let name = unsafe { args::text(name, name_length, "name") }?;
-        out.put(query::get(owner, kind, name.as_bytes())?);
+        let name = unsafe { args::bytes(name, name_length, "name") }?;
+        out.put(find(owner, kind, name)?);
         Ok(())
     };
     // SAFETY: as the caller promises.

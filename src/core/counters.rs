@@ -14,6 +14,14 @@ struct Line {
     hits: AtomicU64,
 }
 
+impl Line {
+    /// Only the thread that the line is lent to counts, so a load and a store are enough.
+    #[inline(always)]
+    fn count(&self) {
+        self.hits.store(self.hits.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+}
+
 /// One registry's lines.
 pub struct Counters {
     lines: Ranked<Lines>,
@@ -25,26 +33,27 @@ struct Lines {
     free: Vec<&'static Line>,
 }
 
-struct Lent {
-    line: Cell<Option<(&'static Counters, &'static Line)>>,
-}
-
-impl Lent {
-    fn give_back(&self) {
-        if let Some((counters, line)) = self.line.take() {
-            counters.lines.lock().free.push(line);
-        }
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        self.give_back();
-    }
-}
+type Lease = Option<(&'static Counters, &'static Line)>;
 
 thread_local! {
-    static LENT: Lent = const { Lent { line: Cell::new(None) } };
+    // Has no destructor, so that reading it needs no look at whether it was destroyed.
+    static LENT: Cell<Lease> = const { Cell::new(None) };
+    static RETURN: Return = const { Return };
+}
+
+/// Returns the thread's line when the thread ends.
+struct Return;
+
+impl Drop for Return {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+fn give_back() {
+    if let Some((counters, line)) = LENT.take() {
+        counters.lines.lock().free.push(line);
+    }
 }
 
 impl Counters {
@@ -57,23 +66,22 @@ impl Counters {
     }
 
     /// Counts one hit.
-    #[inline]
+    #[inline(always)]
     pub fn hit(&'static self) {
-        let counted = LENT.try_with(|lent| {
-            let line = match lent.line.get() {
-                Some((counters, line)) if std::ptr::eq(counters, self) => line,
-                _ => self.lend(lent),
-            };
-            line.hits.store(line.hits.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        });
-        if counted.is_err() {
-            self.shared.fetch_add(1, Ordering::Relaxed);
+        match LENT.get() {
+            Some((counters, line)) if std::ptr::eq(counters, self) => line.count(),
+            _ => self.hit_first(),
         }
     }
 
     #[cold]
-    fn lend(&'static self, lent: &Lent) -> &'static Line {
-        lent.give_back();
+    fn hit_first(&'static self) {
+        give_back();
+        // Fails while the thread ends: a line that is lent then would never come back.
+        if RETURN.try_with(|_| ()).is_err() {
+            self.shared.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         let mut lines = self.lines.lock();
         let line = lines.free.pop().unwrap_or_else(|| {
             let line: &'static Line = Box::leak(Box::new(Line { hits: AtomicU64::new(0) }));
@@ -84,8 +92,8 @@ impl Counters {
             line
         });
         drop(lines);
-        lent.line.set(Some((self, line)));
-        line
+        LENT.set(Some((self, line)));
+        line.count();
     }
 
     /// All hits counted so far.

@@ -69,17 +69,16 @@ pub struct Stamp {
     pub registry: u64,
 }
 
-/// What a reader found.
-pub enum Read<T> {
-    /// The answer.
-    Done(T),
+/// Why a reader has no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Miss {
     /// The owner is another one, or none.
     Gone,
     /// The list has to be built first.
     Unbuilt,
     /// The models on the data source are in a list of their own.
     Parted,
-    /// Writers were in the way too often.
+    /// A writer was in the way.
     Contended,
 }
 
@@ -92,10 +91,19 @@ pub enum Which {
     On,
 }
 
+/// What every question about an owner's list says.
+pub struct Ask<'a> {
+    /// The generation in the owner's handle.
+    pub generation: u32,
+    /// The kind that it is asked as, or [`ANY_KIND`].
+    pub kind: u32,
+    /// The registry's freshness word.
+    pub registry_word: &'a AtomicU64,
+}
+
 /// The head of a list as a reader saw it.
 #[derive(Clone, Copy)]
 struct Head {
-    version: u64,
     kind: u32,
     valid: u64,
     shape: u64,
@@ -107,22 +115,23 @@ pub fn live_identity(generation: u32) -> u32 {
 }
 
 impl List {
+    /// Reads once; `read` sees the list as it was at one moment, or its answer is thrown away.
     #[inline(always)]
-    fn begin(&self, generation: u32) -> Read<Head> {
+    fn reading<T>(&self, generation: u32, read: impl FnOnce(Head) -> Result<T, Miss>) -> Result<T, Miss> {
         let version = self.version.load(Ordering::Acquire);
         if version & 1 != 0 {
-            return Read::Contended;
+            return Err(Miss::Contended);
         }
         let identity = self.identity.load(Ordering::Relaxed);
         if identity as u32 != live_identity(generation) {
-            return Read::Gone;
+            return Err(self.if_unchanged(version, Miss::Gone));
         }
-        Read::Done(Head {
-            version,
+        let answer = read(Head {
             kind: (identity >> 32) as u32,
             valid: self.valid.load(Ordering::Relaxed),
             shape: self.shape.load(Ordering::Relaxed),
-        })
+        });
+        if self.unchanged(version) { answer } else { Err(Miss::Contended) }
     }
 
     #[inline(always)]
@@ -131,114 +140,78 @@ impl List {
         self.version.load(Ordering::Relaxed) == version
     }
 
-    /// Runs `read` until what it read is of one moment.
-    #[inline(always)]
-    fn reading<T>(&self, generation: u32, mut read: impl FnMut(Head) -> Option<T>) -> Read<T> {
-        for _ in 0..RETRIES {
-            let head = match self.begin(generation) {
-                Read::Done(head) => head,
-                Read::Gone => return Read::Gone,
-                Read::Unbuilt | Read::Parted | Read::Contended => {
-                    std::hint::spin_loop();
-                    continue;
-                }
-            };
-            let answer = read(head);
-            if self.unchanged(head.version) {
-                return answer.map_or(Read::Unbuilt, Read::Done);
-            }
-        }
-        Read::Contended
+    #[cold]
+    fn if_unchanged(&self, version: u64, miss: Miss) -> Miss {
+        if self.unchanged(version) { miss } else { Miss::Contended }
     }
 
     /// The owner's kind.
     #[inline]
-    pub fn kind(&self, generation: u32) -> Read<u32> {
-        self.reading(generation, |head| Some(head.kind))
+    pub fn kind(&self, generation: u32) -> Result<u32, Miss> {
+        self.reading(generation, |head| Ok(head.kind))
     }
 
     /// Copies the list, as much of it as `out` has room for; gives its length, 0 for an owner of another kind.
-    #[inline]
-    pub fn copy(
-        &self,
-        generation: u32,
-        kind: u32,
-        which: Which,
-        registry_word: &AtomicU64,
-        out: &mut [MaybeUninit<u64>],
-    ) -> Read<(usize, Stamp)> {
-        self.built(generation, kind, which, registry_word, |shape, used| {
-            for (to, from) in out.iter_mut().zip(self.ids(shape).iter().take(used)) {
+    #[inline(always)]
+    pub fn copy(&self, ask: &Ask<'_>, which: Which, out: &mut [MaybeUninit<u64>], stamp: &mut Stamp) -> Result<usize, Miss> {
+        self.built(ask, which, stamp, |shape, used| {
+            let ids = self.ids(shape);
+            let count = used.min(out.len()).min(ids.len());
+            for (to, from) in out[..count].iter_mut().zip(&ids[..count]) {
                 to.write(from.load(Ordering::Relaxed));
             }
         })
     }
 
-    /// Runs `each` over a list that is built, until it has seen it at one moment.
-    #[inline(always)]
-    fn built(
+    /// Hands the atoms of the names in the list to `each` with their positions, in order. Where it gives a miss, what was
+    /// handed out was not of one moment.
+    pub fn atoms(
         &self,
-        generation: u32,
-        kind: u32,
+        ask: &Ask<'_>,
         which: Which,
-        registry_word: &AtomicU64,
-        mut each: impl FnMut(u64, usize),
-    ) -> Read<(usize, Stamp)> {
-        let answer = self.reading(generation, |head| {
+        stamp: &mut Stamp,
+        mut each: impl FnMut(usize, u32),
+    ) -> Result<usize, Miss> {
+        self.built(ask, which, stamp, |shape, used| {
+            (0..used).for_each(|position| each(position, self.atom_at(shape, position)));
+        })
+    }
+
+    /// Runs `each` over a list that can be answered from.
+    #[inline(always)]
+    fn built(&self, ask: &Ask<'_>, which: Which, stamp: &mut Stamp, each: impl FnOnce(u64, usize)) -> Result<usize, Miss> {
+        self.reading(ask.generation, |head| {
             if which == Which::On && head.shape & PARTED != 0 {
-                return Some(None);
+                return Err(Miss::Parted);
             }
-            let registry = registry_word.load(Ordering::Acquire);
+            let registry = ask.registry_word.load(Ordering::Acquire);
             if head.valid != registry || head.shape & DIRTY != 0 {
-                return None;
+                return Err(Miss::Unbuilt);
             }
-            let stamp = Stamp {
+            *stamp = Stamp {
                 stamp: self.stamp.load(Ordering::Relaxed),
                 owner: self.freshness.load(Ordering::Relaxed),
                 registry,
             };
-            if kind != ANY_KIND && kind != head.kind {
-                return Some(Some((0, stamp)));
+            if ask.kind != ANY_KIND && ask.kind != head.kind {
+                return Ok(0);
             }
             let used = (head.shape & USED) as usize;
             each(head.shape, used);
-            Some(Some((used, stamp)))
-        });
-        match answer {
-            Read::Done(Some(answer)) => Read::Done(answer),
-            Read::Done(None) | Read::Parted => Read::Parted,
-            Read::Gone => Read::Gone,
-            Read::Unbuilt => Read::Unbuilt,
-            Read::Contended => Read::Contended,
-        }
-    }
-
-    /// Hands the atoms of the names in the list to `each` with their positions, in order. Position 0 begins anew: what was
-    /// handed out before was not of one moment.
-    pub fn atoms(
-        &self,
-        generation: u32,
-        kind: u32,
-        which: Which,
-        registry_word: &AtomicU64,
-        mut each: impl FnMut(usize, u32),
-    ) -> Read<(usize, Stamp)> {
-        self.built(generation, kind, which, registry_word, |shape, used| {
-            for position in 0..used {
-                each(position, self.atom_at(shape, position));
-            }
+            Ok(used)
         })
     }
 
     /// The entry with this name; also while the list has not been built since it was changed.
-    #[inline]
-    pub fn find(&self, generation: u32, kind: u32, registry_word: &AtomicU64, atom: u32) -> Read<Option<u64>> {
-        self.reading(generation, |head| {
-            if head.valid != registry_word.load(Ordering::Acquire) || (kind != ANY_KIND && kind != head.kind) {
-                return Some(None);
+    #[inline(always)]
+    pub fn find(&self, ask: &Ask<'_>, atom: u32) -> Result<Option<u64>, Miss> {
+        self.reading(ask.generation, |head| {
+            let current = head.valid == ask.registry_word.load(Ordering::Acquire);
+            if !current || (ask.kind != ANY_KIND && ask.kind != head.kind) {
+                return Ok(None);
             }
             let position = self.position_of(head.shape, atom);
-            Some(position.and_then(|position| Some(self.ids(head.shape).get(position)?.load(Ordering::Relaxed))))
+            Ok(position.and_then(|position| Some(self.ids(head.shape).get(position)?.load(Ordering::Relaxed))))
         })
     }
 
@@ -262,12 +235,16 @@ impl List {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn position_of(&self, shape: u64, atom: u32) -> Option<usize> {
         if shape & LONG == 0 {
-            let used = (shape & USED) as usize;
-            return self.atoms.iter().take(used).position(|other| other.load(Ordering::Relaxed) == atom);
+            let used = ((shape & USED) as usize).min(INLINE);
+            return self.atoms[..used].iter().position(|other| other.load(Ordering::Relaxed) == atom);
         }
+        self.long_position_of(atom)
+    }
+
+    fn long_position_of(&self, atom: u32) -> Option<usize> {
         let index = self.run(&self.long_index).as_slice();
         let atoms = self.run(&self.long_atoms).as_slice();
         probe(index, atom)

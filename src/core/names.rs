@@ -88,12 +88,13 @@ fn hash(name: &[u8]) -> u64 {
     KEYS.hash_one(name)
 }
 
+/// Eight bytes of a name from the `at`th eight on, zero-padded.
+#[inline]
 fn word_at(name: &[u8], at: usize) -> u64 {
-    let rest = &name[at * 8..];
-    let mut bytes = [0; 8];
-    let count = rest.len().min(8);
-    bytes[..count].copy_from_slice(&rest[..count]);
-    u64::from_le_bytes(bytes)
+    match name[at * 8..].first_chunk() {
+        Some(whole) => u64::from_le_bytes(*whole),
+        None => name[at * 8..].iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
 }
 
 impl Atom {
@@ -114,10 +115,9 @@ impl Atom {
         if version & 1 == 0 || self.length.load(Ordering::Relaxed) as usize != name.len() {
             return None;
         }
-        let words = self.words(name.len());
         let count = name.len().div_ceil(8);
-        let equal = words.len() >= count
-            && words.iter().take(count).enumerate().all(|(at, word)| word.load(Ordering::Relaxed) == word_at(name, at));
+        let words = self.words(name.len()).get(..count)?;
+        let equal = words.iter().enumerate().all(|(at, word)| word.load(Ordering::Relaxed) == word_at(name, at));
         (equal && self.stands(version)).then_some(version)
     }
 
@@ -172,7 +172,7 @@ impl Names {
         for step in 0..index.len() {
             let entry = index[(hash as usize).wrapping_add(step) & mask].load(Ordering::Acquire);
             if entry == 0 {
-                return None;
+                break;
             }
             if entry >> 32 == hash >> 32
                 && let Some(atom) = self.atoms.get(entry as u32)

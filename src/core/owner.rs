@@ -7,7 +7,7 @@ use crate::error::{Error, Result, Status};
 
 use super::due::{Due, DueList, UserData};
 use super::handle::{self, MAX_USES, Parts, Tag};
-use super::list::{List, Read, live_identity};
+use super::list::{List, live_identity};
 use super::names::MAX_NAME;
 use super::partition::{DataSourceConfig, MAX_FIELD, MAX_LABEL};
 use super::registry::{self, Locked, Registry, classify};
@@ -373,26 +373,5 @@ impl super::partition::Fields {
             check_text(&format!("data source {what}"), text, MAX_FIELD)?;
         }
         Ok(())
-    }
-}
-
-/// Runs a lock-free read, and where writers were in the way too often, once more under the lock.
-pub(crate) fn read<T>(
-    registry: &'static Registry,
-    parts: Parts,
-    mut attempt: impl FnMut() -> Read<T>,
-    build: impl FnOnce(&mut Locked, u32) -> Result<()>,
-) -> Result<(T, bool)> {
-    match attempt() {
-        Read::Done(answer) => return Ok((answer, true)),
-        Read::Gone => return Err(gone(registry, parts)),
-        Read::Unbuilt | Read::Parted | Read::Contended => {}
-    }
-    let mut locked = registry.lock()?;
-    let index = locked.owner_index(parts)?;
-    build(&mut locked, index)?;
-    match attempt() {
-        Read::Done(answer) => Ok((answer, false)),
-        _ => Err(Error::new(Status::ERROR_INTERNAL, "list", "a list that was just built could not be read")),
     }
 }

@@ -2,42 +2,86 @@
 
 use std::mem::MaybeUninit;
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Status};
 
-use super::list::{ANY_KIND, Read, Stamp, Which};
+use super::handle::Parts;
+use super::list::{ANY_KIND, Ask, List, Miss, RETRIES, Stamp, Which};
 use super::names::Lookup;
-use super::owner::{gone, locate, read};
+use super::owner::{gone, locate};
 use super::registry::{Locked, Registry};
+
+/// Asks an owner's list, or where the models on a data source are listed apart, that list.
+#[inline(always)]
+fn attempt(
+    registry: &'static Registry,
+    parts: Parts,
+    which: Which,
+    ask: &mut dyn FnMut(&List, Which) -> Result<usize, Miss>,
+) -> Result<usize, Miss> {
+    let own = registry.lists.get(parts.index).ok_or(Miss::Gone)?;
+    match ask(own, which) {
+        Err(Miss::Parted) => match registry.lists_on.get(parts.index).map(|on| ask(on, Which::Owned)) {
+            // The lists were joined since the first one was looked at, or are being parted.
+            None | Some(Err(Miss::Gone)) => Err(Miss::Unbuilt),
+            Some(answer) => answer,
+        },
+        answer => answer,
+    }
+}
+
+/// Asks again until no writer is in the way, and at last under the lock; builds the list where that has to be done.
+#[cold]
+fn settle(
+    registry: &'static Registry,
+    parts: Parts,
+    which: Which,
+    first: Miss,
+    ask: &mut dyn FnMut(&List, Which) -> Result<usize, Miss>,
+) -> crate::error::Result<usize> {
+    let mut miss = first;
+    for _ in 0..RETRIES {
+        match miss {
+            Miss::Gone => return Err(gone(registry, parts)),
+            Miss::Unbuilt => break,
+            Miss::Parted | Miss::Contended => std::hint::spin_loop(),
+        }
+        match attempt(registry, parts, which, ask) {
+            Ok(count) => {
+                registry.counters.hit();
+                return Ok(count);
+            }
+            Err(again) => miss = again,
+        }
+    }
+    let mut locked = registry.lock()?;
+    let index = locked.owner_index(parts)?;
+    locked.build(index, which == Which::On);
+    attempt(registry, parts, which, ask)
+        .map_err(|_| Error::new(Status::ERROR_INTERNAL, "list", "a list that was just built could not be read"))
+}
 
 /// Copies the handles of an owner's models, as many as `out` has room for. Gives how many there are.
 ///
 /// # Errors
 /// The status of a null, wrong, foreign, forged or stale handle; `ERROR_POISONED`.
-#[inline]
-pub fn list(owner: u64, kind: u32, which: Which, out: &mut [MaybeUninit<u64>]) -> Result<(usize, Stamp)> {
+#[inline(always)]
+pub fn list(
+    owner: u64,
+    kind: u32,
+    which: Which,
+    out: &mut [MaybeUninit<u64>],
+    stamp: &mut Stamp,
+) -> crate::error::Result<usize> {
     let (registry, parts) = locate(owner)?;
-    let attempt = || {
-        let Some(own) = registry.lists.get(parts.index) else { return Read::Gone };
-        match own.copy(parts.generation, kind, which, &registry.word, out) {
-            Read::Parted => match registry.lists_on.get(parts.index) {
-                Some(on) => match on.copy(parts.generation, kind, Which::Owned, &registry.word, out) {
-                    // Joined again since the other list was looked at.
-                    Read::Gone => Read::Unbuilt,
-                    answer => answer,
-                },
-                None => Read::Unbuilt,
-            },
-            answer => answer,
+    let ask = Ask { generation: parts.generation, kind, registry_word: &registry.word };
+    let own = registry.lists.get(parts.index);
+    match own.map_or(Err(Miss::Gone), |own| own.copy(&ask, which, out, stamp)) {
+        Ok(count) => {
+            registry.counters.hit();
+            Ok(count)
         }
-    };
-    let (answer, cached) = read(registry, parts, attempt, |locked, index| {
-        locked.build(index, which == Which::On);
-        Ok(())
-    })?;
-    if cached {
-        registry.counters.hit();
+        Err(miss) => settle(registry, parts, which, miss, &mut |list, which| list.copy(&ask, which, out, stamp)),
     }
-    Ok(answer)
 }
 
 /// Hands the names of an owner's models to `each` in pieces, with their positions. Position 0 begins anew: what was
@@ -49,63 +93,54 @@ pub fn names(
     owner: u64,
     kind: u32,
     which: Which,
+    stamp: &mut Stamp,
     mut each: impl FnMut(usize, &mut dyn FnMut(&mut dyn FnMut(&[u8]))),
-) -> Result<(usize, Stamp)> {
+) -> crate::error::Result<usize> {
     let (registry, parts) = locate(owner)?;
+    let ask = Ask { generation: parts.generation, kind, registry_word: &registry.word };
     let mut hand = |position: usize, atom: u32| {
         each(position, &mut |piece: &mut dyn FnMut(&[u8])| registry.names.bytes(atom, piece));
     };
-    let attempt = || {
-        let Some(own) = registry.lists.get(parts.index) else { return Read::Gone };
-        match own.atoms(parts.generation, kind, which, &registry.word, &mut hand) {
-            Read::Parted => match registry.lists_on.get(parts.index) {
-                Some(on) => match on.atoms(parts.generation, kind, Which::Owned, &registry.word, &mut hand) {
-                    Read::Gone => Read::Unbuilt,
-                    answer => answer,
-                },
-                None => Read::Unbuilt,
-            },
-            answer => answer,
+    let mut read = |list: &List, which: Which| list.atoms(&ask, which, stamp, &mut hand);
+    match attempt(registry, parts, which, &mut read) {
+        Ok(count) => {
+            registry.counters.hit();
+            Ok(count)
         }
-    };
-    let (answer, cached) = read(registry, parts, attempt, |locked, index| {
-        locked.build(index, which == Which::On);
-        Ok(())
-    })?;
-    if cached {
-        registry.counters.hit();
+        Err(miss) => settle(registry, parts, which, miss, &mut read),
     }
-    Ok(answer)
 }
 
 /// The handle of the owner's model of this name; 0 where it has none.
 ///
 /// # Errors
 /// As [`list`].
-#[inline]
-pub fn get(owner: u64, kind: u32, name: &[u8]) -> Result<u64> {
+#[inline(always)]
+pub fn get(owner: u64, kind: u32, name: &[u8]) -> crate::error::Result<u64> {
     let (registry, parts) = locate(owner)?;
     let own = registry.lists.get(parts.index).ok_or_else(|| gone(registry, parts))?;
-    let found = match registry.names.find(name) {
-        Lookup::Known(found) => found,
-        Lookup::Unknown => {
-            return match own.kind(parts.generation) {
-                Read::Done(_) | Read::Unbuilt | Read::Parted | Read::Contended => Ok(0),
-                Read::Gone => Err(gone(registry, parts)),
-            };
+    let ask = Ask { generation: parts.generation, kind, registry_word: &registry.word };
+    for _ in 0..RETRIES {
+        let answer = match registry.names.find(name) {
+            // The atom has to have stood for this name all the while, else the entry is of another one.
+            Lookup::Known(found) => match own.find(&ask, found.atom) {
+                Ok(_) if !registry.names.still(found) => Err(Miss::Contended),
+                answer => answer,
+            },
+            Lookup::Unknown => own.kind(parts.generation).map(|_| None),
+            Lookup::Contended => Err(Miss::Contended),
+        };
+        match answer {
+            Ok(id) => return Ok(id.unwrap_or(0)),
+            Err(Miss::Gone) => return Err(gone(registry, parts)),
+            Err(_) => std::hint::spin_loop(),
         }
-        Lookup::Contended => return get_locked(registry, owner, kind, name),
-    };
-    match own.find(parts.generation, kind, &registry.word, found.atom) {
-        // The atom has to have stood for this name all the while, else the entry is of another one.
-        Read::Done(id) if registry.names.still(found) => Ok(id.unwrap_or(0)),
-        Read::Gone => Err(gone(registry, parts)),
-        _ => get_locked(registry, owner, kind, name),
     }
+    get_locked(registry, owner, kind, name)
 }
 
 #[cold]
-fn get_locked(registry: &'static Registry, owner: u64, kind: u32, name: &[u8]) -> Result<u64> {
+fn get_locked(registry: &'static Registry, owner: u64, kind: u32, name: &[u8]) -> crate::error::Result<u64> {
     let (_, parts) = locate(owner)?;
     let mut locked = registry.lock()?;
     let index = locked.owner_index(parts)?;
@@ -120,7 +155,7 @@ fn get_locked(registry: &'static Registry, owner: u64, kind: u32, name: &[u8]) -
 
 impl Locked {
     /// The model of this name: in `global`, else in the first partition that has one; or in one tenant alone.
-    pub fn find_model(&mut self, tenant: Option<&str>, name: &[u8]) -> Result<u64> {
+    pub fn find_model(&mut self, tenant: Option<&str>, name: &[u8]) -> crate::error::Result<u64> {
         let Some(atom) = self.registry.names.known(name) else { return Ok(0) };
         let model = match tenant {
             None => self.first_of_name(atom),
@@ -136,7 +171,7 @@ impl Locked {
     }
 
     /// The handles of the models in the partitions with these indices, in the order they were registered.
-    pub fn models_in(&self, partitions: &[u32]) -> Result<Vec<u64>> {
+    pub fn models_in(&self, partitions: &[u32]) -> crate::error::Result<Vec<u64>> {
         let counted = partitions.iter().filter_map(|index| self.partitions.get(*index));
         let count: usize = counted.map(|partition| partition.models as usize).sum();
         let mut models = Vec::new();
