@@ -24,6 +24,10 @@ pub const RETRIES: usize = 64;
 /// Asks for an owner of any kind.
 pub const ANY_KIND: u32 = 0;
 
+/// More than the version of a list grows while its owner's freshness word grows by one: a change writes a list at most five
+/// times, by two each (emptied, parted, grown, changed, closed).
+const VERSIONS_A_CHANGE: u64 = 16;
+
 /// Set in an identity while the owner is registered.
 const LIVE: u32 = 1 << 31;
 
@@ -301,7 +305,8 @@ impl List {
     /// `freshness` is the owner's word, which goes on through every owner of the slot: versions and stamps continue from
     /// it even where the block's memory had been given back in between.
     pub fn open(&self, generation: u32, kind: u32, freshness: u64) {
-        self.version.store((freshness * 2).max(self.version.load(Ordering::Relaxed)), Ordering::Relaxed);
+        let version = self.version.load(Ordering::Relaxed);
+        self.version.store((freshness * VERSIONS_A_CHANGE).max(version), Ordering::Relaxed);
         self.write(|| {
             self.identity.store(u64::from(live_identity(generation)) | u64::from(kind) << 32, Ordering::Relaxed);
             self.valid.store(0, Ordering::Relaxed);

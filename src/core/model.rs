@@ -8,7 +8,7 @@ use crate::schema::Schema;
 
 use super::clock;
 use super::due::{Due, DueList, UserData};
-use super::handle::{self, MAX_USES, Parts, Tag};
+use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
 use super::list::List;
 use super::names::MAX_NAME;
 use super::owner::{DATA_SOURCE, check_text};
@@ -140,9 +140,8 @@ impl Locked {
             }
         }
         let known = self.registry.names.known(new.name.as_bytes());
-        let label = self.label_for(data_source, app, &tenant);
-        let replaced =
-            known.and_then(|atom| self.same_name(data_source, app, self.partitions.find(&label), atom, NONE));
+        let home = self.home(data_source, app, &tenant);
+        let replaced = known.and_then(|atom| self.same_name(data_source, app, home, atom, NONE));
         if replaced.is_none() && self.live_models >= self.options.max_models {
             return Err(self.full("models", self.options.max_models));
         }
@@ -158,7 +157,7 @@ impl Locked {
         };
 
         // Nothing fails from here on.
-        let place = self.enter(data_source, app, &label);
+        let place = self.enter(data_source, app, home, &tenant);
         self.text_bytes += new.settings.len();
         if let Some(schema) = &new.schema {
             self.count_schema(schema);
@@ -203,11 +202,11 @@ impl Locked {
             }
         }
         let atom = self.models[model as usize].name;
-        let label = self.label_for(data_source, app, &tenant);
-        let replaced = self.same_name(data_source, app, self.partitions.find(&label), atom, model);
+        let home = self.home(data_source, app, &tenant);
+        let replaced = self.same_name(data_source, app, home, atom, model);
         self.reserve_lists(data_source, app)?;
         self.unlink(model, None);
-        let place = self.enter(data_source, app, &label);
+        let place = self.enter(data_source, app, home, &tenant);
         self.link(model, place, replaced, false, gone);
         Ok(())
     }
@@ -235,9 +234,15 @@ impl Locked {
         Ok(if reserved { GLOBAL } else { code })
     }
 
-    fn label_for(&self, data_source: u32, app: u32, tenant: &str) -> Arc<str> {
+    /// The partition in which models with these owners live, if it is there.
+    fn home(&self, data_source: u32, app: u32, tenant: &str) -> Option<u32> {
         let owner = if data_source != NONE { data_source } else { app };
-        if owner != NONE { self.owners[owner as usize].label.clone() } else { tenant.into() }
+        if owner == NONE {
+            return self.partitions.find(tenant);
+        }
+        let record = &self.owners[owner as usize];
+        let counted = self.partitions.get(record.partition).filter(|known| known.sequence == record.counted_in);
+        if counted.is_some() { Some(record.partition) } else { self.partitions.find(&record.label) }
     }
 
     /// The model that one of this name with these owners replaces.
@@ -308,22 +313,19 @@ impl Locked {
         Ok(())
     }
 
-    /// The partition with this label, made if it is not there; the owners count in it.
-    fn enter(&mut self, data_source: u32, app: u32, label: &Arc<str>) -> Place {
-        let partition =
-            self.partitions.find(label).unwrap_or_else(|| self.partitions.make(label.clone(), data_source != NONE));
+    /// Puts the owners into the partition in which their models live; it is made if it is not there.
+    fn enter(&mut self, data_source: u32, app: u32, home: Option<u32>, tenant: &str) -> Place {
         let counts = if data_source != NONE { data_source } else { app };
-        if counts != NONE
-            && let Some(entered) = self.partitions.get_mut(partition)
+        let State { owners, partitions, .. } = &mut *self.state;
+        let label = || owners.get(counts as usize).map_or_else(|| tenant.into(), |owner| owner.label.clone());
+        let partition = home.unwrap_or_else(|| partitions.make(label(), data_source != NONE));
+        if let Some(owner) = owners.get_mut(counts as usize)
+            && let Some(entered) = partitions.get_mut(partition)
+            && owner.counted_in != entered.sequence
         {
-            let (sequence, data_source) = (entered.sequence, data_source != NONE);
-            entered.data_source |= data_source;
-            if self.state.owners[counts as usize].counted_in != sequence {
-                self.state.owners[counts as usize].counted_in = sequence;
-                if let Some(entered) = self.partitions.get_mut(partition) {
-                    entered.members += 1;
-                }
-            }
+            entered.data_source |= data_source != NONE;
+            entered.members += 1;
+            (owner.partition, owner.counted_in) = (partition, entered.sequence);
         }
         Place { data_source, app, partition }
     }
@@ -338,6 +340,9 @@ impl Locked {
             return Ok(model);
         }
         let model = self.models.len() as u32;
+        if model >= MAX_SLOTS {
+            return Err(self.full("models", MAX_SLOTS));
+        }
         self.registry.models.reserve(model)?;
         self.models.try_reserve(1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
         self.models.push(ModelRecord::free());

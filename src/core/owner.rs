@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use crate::error::{Error, Result, Status};
 
 use super::due::{Due, DueList, UserData};
-use super::handle::{self, MAX_USES, Parts, Tag};
+use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
 use super::list::{List, live_identity};
 use super::names::MAX_NAME;
 use super::partition::{DataSourceConfig, MAX_FIELD, MAX_LABEL};
@@ -186,6 +186,9 @@ impl Locked {
         }
         let fresh = self.free_owner == NONE;
         let index = if fresh { self.owners.len() as u32 } else { self.free_owner };
+        if index >= MAX_SLOTS {
+            return Err(self.full("owners", MAX_SLOTS));
+        }
         let slot = self.registry.owners.reserve(index)?;
         let list = self.registry.lists.reserve(index)?;
         if fresh {
@@ -197,6 +200,7 @@ impl Locked {
                 name: "".into(),
                 configuration: NONE,
                 label: Arc::from(""),
+                partition: NONE,
                 counted_in: 0,
                 lists_differ: false,
                 user_data: UserData(std::ptr::null_mut()),

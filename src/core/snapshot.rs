@@ -102,14 +102,13 @@ impl Snapshot {
 impl Locked {
     /// Holds a list of an owner's: the same snapshot as before while nothing changed.
     pub fn hold_list(&mut self, owner: u32, kind: u32, which: Which) -> Result<u64> {
-        let hits = self.locked_hits;
         self.build(owner, which == Which::On);
         let known = self.owners[owner as usize].kind;
         let parted = which == Which::On && self.owners[owner as usize].lists_differ;
         let list = if parted { self.list_on(owner) } else { self.list_of(owner) }.ok_or(Status::ERROR_INTERNAL)?;
         let stamp = list.stamp(self.registry.word.load(Ordering::Relaxed));
         if kind != super::list::ANY_KIND && kind != known {
-            return self.hold_models(Vec::new(), stamp).inspect_err(|_| self.locked_hits = hits);
+            return self.hold_models(Vec::new(), stamp);
         }
         let cached = self.owners[owner as usize].snapshots[usize::from(parted)].upgrade();
         if let Some(cached) = cached

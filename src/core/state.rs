@@ -95,6 +95,8 @@ pub(crate) struct OwnerRecord {
     pub configuration: u32,
     /// The label of the partition of its own.
     pub label: Arc<str>,
+    /// The partition in which it counts, if its sequence number still is the next.
+    pub partition: u32,
     /// The sequence number of the partition in which it counts; 0 for none.
     pub counted_in: u64,
     /// Whether the models on the data source are listed apart from those that it owns.
