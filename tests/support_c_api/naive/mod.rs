@@ -1,0 +1,373 @@
+//! The contract in its plainest form: vectors, searched from end to end. What the library does is compared with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{APP, DATA_SOURCE, Witness};
+
+/// A model that was registered once.
+pub struct Model {
+    pub handle: u64,
+    pub name: String,
+    pub registry: usize,
+    pub data_source: Option<usize>,
+    pub app: Option<usize>,
+    pub partition: String,
+    pub structure: Option<usize>,
+    pub settings: String,
+    pub witness: &'static Witness,
+    pub registered: bool,
+    pub holds: usize,
+    pub snapshots: usize,
+}
+
+impl Model {
+    pub fn owner(&self) -> Option<usize> {
+        self.app.or(self.data_source)
+    }
+
+    /// Whether its handle still reads it.
+    pub fn readable(&self) -> bool {
+        self.registered || self.holds > 0
+    }
+
+    /// How often its destructor has to have run.
+    pub fn runs(&self) -> usize {
+        usize::from(!self.registered && self.holds == 0 && self.snapshots == 0)
+    }
+}
+
+/// An owner that was registered once.
+pub struct Owner {
+    pub handle: u64,
+    pub registry: usize,
+    pub kind: u32,
+    pub label: String,
+    pub witness: &'static Witness,
+    pub live: bool,
+    /// What it owns, and what is on it.
+    pub lists: [Vec<usize>; 2],
+    /// Something happened that could alter its lists.
+    pub changed: bool,
+    /// Its snapshots so far: what each stamp stood for. The empty answer of an app that is asked what is on it has the
+    /// stamp of what it owns, so that is kept apart.
+    pub stamps: BTreeMap<(bool, u64), Vec<u64>>,
+    /// The last answers: stamp, owner's word, registry's word.
+    pub last: [Option<(u64, u64, u64)>; 2],
+}
+
+/// A partition that is there.
+pub struct Partition {
+    pub label: String,
+    pub is_data_source: bool,
+    pub members: BTreeSet<usize>,
+    pub models: Vec<usize>,
+}
+
+/// A registry that was made once.
+pub struct Registry {
+    pub handle: u64,
+    pub live: bool,
+    pub max_models: usize,
+    pub generation: u64,
+    pub registered_total: u64,
+    /// `global` first, the others in the order they came to be.
+    pub partitions: Vec<Partition>,
+}
+
+/// A snapshot that is held or was held.
+pub struct Snapshot {
+    pub handle: u64,
+    pub live: bool,
+    pub models: Vec<usize>,
+}
+
+/// All that there ever was.
+#[derive(Default)]
+pub struct World {
+    pub registries: Vec<Registry>,
+    pub owners: Vec<Owner>,
+    pub models: Vec<Model>,
+    pub snapshots: Vec<Snapshot>,
+}
+
+/// The one tenant code that every registry of the test reserves.
+pub const RESERVED: &str = "trap";
+
+/// What a new model is to be.
+pub struct New {
+    pub name: String,
+    pub data_source: Option<usize>,
+    pub app: Option<usize>,
+    pub tenant: String,
+}
+
+impl World {
+    pub fn add_registry(&mut self, handle: u64, max_models: usize) {
+        self.registries.push(Registry {
+            handle,
+            live: true,
+            max_models,
+            generation: 1,
+            registered_total: 0,
+            partitions: vec![Partition::new("global", false)],
+        });
+    }
+
+    pub fn live_models(&self, registry: usize) -> usize {
+        self.models.iter().filter(|model| model.registered && model.registry == registry).count()
+    }
+
+    pub fn live_owners(&self, registry: usize) -> usize {
+        self.owners.iter().filter(|owner| owner.live && owner.registry == registry).count()
+    }
+
+    fn label_for(&self, new: &New) -> String {
+        match new.data_source.or(new.app) {
+            Some(owner) => self.owners[owner].label.clone(),
+            None if new.tenant.is_empty() || new.tenant == RESERVED => "global".to_owned(),
+            None => new.tenant.clone(),
+        }
+    }
+
+    /// The model that a new one replaces.
+    pub fn replaced(&self, registry: usize, new: &New) -> Option<usize> {
+        let label = self.label_for(new);
+        match new.app.or(new.data_source) {
+            Some(owner) => {
+                self.owners[owner].lists[0].iter().copied().find(|model| self.models[*model].name == new.name)
+            }
+            None => self
+                .partition(registry, &label)?
+                .models
+                .iter()
+                .copied()
+                .find(|model| self.models[*model].owner().is_none() && self.models[*model].name == new.name),
+        }
+    }
+
+    pub fn partition(&self, registry: usize, label: &str) -> Option<&Partition> {
+        self.registries[registry].partitions.iter().find(|partition| partition.label == label)
+    }
+
+    fn enter(&mut self, registry: usize, new: &New) -> String {
+        let label = self.label_for(new);
+        let partitions = &mut self.registries[registry].partitions;
+        if !partitions.iter().any(|partition| partition.label == label) {
+            partitions.push(Partition::new(&label, new.data_source.is_some()));
+        }
+        if let Some(owner) = new.data_source.or(new.app) {
+            let entered = partitions.iter_mut().find(|partition| partition.label == label);
+            entered.expect("it was made").members.insert(owner);
+        }
+        label
+    }
+
+    /// Registers a model; where the owner has one of the name, in its place.
+    pub fn register(&mut self, registry: usize, new: &New, mut model: Model) {
+        let replaced = self.replaced(registry, new);
+        let partition = self.enter(registry, new);
+        let index = self.models.len();
+        (model.data_source, model.app, model.partition) = (new.data_source, new.app, partition);
+        self.models.push(model);
+        self.place(index, replaced, true);
+    }
+
+    /// Gives a model other owners.
+    pub fn move_model(&mut self, model: usize, new: &New) {
+        let registry = self.models[model].registry;
+        let replaced = self.replaced(registry, new).filter(|other| *other != model);
+        self.take_out(model);
+        let partition = self.enter(registry, new);
+        let moved = &mut self.models[model];
+        (moved.data_source, moved.app, moved.partition) = (new.data_source, new.app, partition);
+        self.place(model, replaced, false);
+    }
+
+    fn place(&mut self, model: usize, replaced: Option<usize>, in_place: bool) {
+        let (owner, source) = (self.models[model].owner(), self.models[model].data_source);
+        for (which, at) in [owner, source].into_iter().enumerate() {
+            let Some(at) = at else { continue };
+            let list = &mut self.owners[at].lists[which];
+            match replaced.and_then(|old| list.iter().position(|other| *other == old)) {
+                Some(position) if in_place => list[position] = model,
+                _ => list.push(model),
+            }
+            self.owners[at].changed = true;
+        }
+        if let Some(old) = replaced {
+            self.drop_model(old);
+        }
+        let registry = self.models[model].registry;
+        let label = self.models[model].partition.clone();
+        let registry = &mut self.registries[registry];
+        registry.registered_total += 1;
+        let partition = registry.partitions.iter_mut().find(|partition| partition.label == label);
+        partition.expect("it was entered").models.push(model);
+        self.models[model].registered = true;
+    }
+
+    fn take_out(&mut self, model: usize) {
+        let (owner, source, registry) =
+            (self.models[model].owner(), self.models[model].data_source, self.models[model].registry);
+        for owner in [owner, source].into_iter().flatten() {
+            self.owners[owner].changed = true;
+            for list in &mut self.owners[owner].lists {
+                list.retain(|other| *other != model);
+            }
+        }
+        for partition in &mut self.registries[registry].partitions {
+            partition.models.retain(|other| *other != model);
+        }
+    }
+
+    pub fn drop_model(&mut self, model: usize) {
+        self.take_out(model);
+        self.models[model].registered = false;
+    }
+
+    fn drop_partition(&mut self, registry: usize, label: &str) -> u64 {
+        let Some(partition) = self.partition(registry, label) else { return 0 };
+        let models = partition.models.clone();
+        let names: BTreeSet<&str> = models.iter().map(|model| self.models[*model].name.as_str()).collect();
+        let names = names.len() as u64;
+        for model in models {
+            self.drop_model(model);
+        }
+        self.registries[registry]
+            .partitions
+            .retain(|partition| partition.label == "global" || partition.label != label);
+        names
+    }
+
+    fn models_about(&self, owner: usize) -> Vec<usize> {
+        let about = |model: &Model| model.data_source == Some(owner) || model.app == Some(owner);
+        (0..self.models.len()).filter(|at| self.models[*at].registered && about(&self.models[*at])).collect()
+    }
+
+    pub fn release(&mut self, owner: usize) {
+        for model in self.models_about(owner) {
+            self.drop_model(model);
+        }
+        let registry = self.owners[owner].registry;
+        let mut left = Vec::new();
+        for partition in &mut self.registries[registry].partitions {
+            if partition.members.remove(&owner) && partition.members.is_empty() {
+                left.push(partition.label.clone());
+            }
+        }
+        for label in left {
+            self.drop_partition(registry, &label);
+        }
+        self.owners[owner].live = false;
+    }
+
+    pub fn drop_tenant(&mut self, registry: usize, code: &str, owner: Option<usize>) -> u64 {
+        if code.is_empty() || code == RESERVED {
+            return 0;
+        }
+        let Some(owner) = owner else { return self.drop_partition(registry, code) };
+        let Some(partition) = self.partition(registry, code) else { return 0 };
+        if !partition.members.contains(&owner) {
+            return 0;
+        }
+        let names: BTreeSet<String> = partition.models.iter().map(|model| self.models[*model].name.clone()).collect();
+        for model in self.models_about(owner) {
+            if self.models[model].partition == code {
+                self.drop_model(model);
+            }
+        }
+        let partition = self.registries[registry].partitions.iter_mut().find(|partition| partition.label == code);
+        let partition = partition.expect("it is there");
+        partition.members.remove(&owner);
+        if !partition.members.is_empty() {
+            return 0;
+        }
+        self.drop_partition(registry, code);
+        names.len() as u64
+    }
+
+    pub fn drop_idle(&mut self, registry: usize) -> u64 {
+        let labels: Vec<String> =
+            self.registries[registry].partitions.iter().skip(1).map(|partition| partition.label.clone()).collect();
+        for label in &labels {
+            self.drop_partition(registry, label);
+        }
+        labels.len() as u64
+    }
+
+    pub fn clear(&mut self, registry: usize) {
+        for owner in self.owners.iter_mut().filter(|owner| owner.registry == registry) {
+            owner.changed = true;
+        }
+        for model in 0..self.models.len() {
+            if self.models[model].registered && self.models[model].registry == registry {
+                self.drop_model(model);
+            }
+        }
+        let registry = &mut self.registries[registry];
+        registry.partitions = vec![Partition::new("global", false)];
+        registry.registered_total = 0;
+        registry.generation += 1;
+    }
+
+    pub fn destroy(&mut self, registry: usize) {
+        self.clear(registry);
+        self.registries[registry].live = false;
+        for owner in self.owners.iter_mut().filter(|owner| owner.registry == registry) {
+            owner.live = false;
+        }
+    }
+
+    /// The models of a registry outside `global`, by partition.
+    pub fn all_models(&self, registry: usize) -> Vec<usize> {
+        let outside = self.registries[registry].partitions.iter().skip(1);
+        outside.flat_map(|partition| partition.models.iter().copied()).collect()
+    }
+
+    pub fn find_in(&self, partition: &Partition, name: &str) -> Option<usize> {
+        partition.models.iter().copied().rev().find(|model| self.models[*model].name == name)
+    }
+
+    pub fn find(&self, registry: usize, name: &str) -> Option<usize> {
+        self.registries[registry].partitions.iter().find_map(|partition| self.find_in(partition, name))
+    }
+
+    pub fn handles(&self, models: &[usize]) -> Vec<u64> {
+        models.iter().map(|model| self.models[*model].handle).collect()
+    }
+
+    /// The indices of the live owners of a registry that are, or are not, data sources.
+    pub fn owners_of(&self, registry: usize, data_sources: bool) -> Vec<usize> {
+        let fits =
+            |owner: &Owner| owner.live && owner.registry == registry && (owner.kind == DATA_SOURCE) == data_sources;
+        (0..self.owners.len()).filter(|at| fits(&self.owners[*at])).collect()
+    }
+}
+
+impl Partition {
+    fn new(label: &str, is_data_source: bool) -> Partition {
+        Partition { label: label.to_owned(), is_data_source, members: BTreeSet::new(), models: Vec::new() }
+    }
+}
+
+impl Owner {
+    pub fn new(handle: u64, registry: usize, kind: u32, label: String, witness: &'static Witness) -> Owner {
+        Owner {
+            handle,
+            registry,
+            kind,
+            label,
+            witness,
+            live: true,
+            lists: Default::default(),
+            changed: true,
+            stamps: BTreeMap::new(),
+            last: [None; 2],
+        }
+    }
+
+    /// A kind that it is not.
+    pub fn other_kind(&self) -> u32 {
+        if self.kind == APP { DATA_SOURCE } else { APP }
+    }
+}
