@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::c_void;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::lock::{Rank, Ranked};
 
@@ -106,6 +107,10 @@ struct Queue {
 static QUEUE: Ranked<Queue> =
     Ranked::new(Rank::Due, Queue { batches: VecDeque::new(), running: Vec::new(), number: 0 });
 
+/// How many batches there are, so that a change that made nothing due need not take the list's lock. A thread sees at least
+/// the batches of its own.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
 /// How deep a destructor that calls the library may nest and still run what the calls around it have not run yet. Past
 /// it a call runs its own only: the stack stays bounded however many destructors are due.
 const NESTING: usize = 16;
@@ -127,6 +132,7 @@ pub fn append(registry: u32, list: DueList) {
     let list = list.reversed();
     let mut queue = QUEUE.lock();
     queue.number += 1;
+    WAITING.fetch_add(1, Ordering::Release);
     let number = queue.number;
     queue.batches.push_back(Batch { thread: this_thread(), registry, number, list });
 }
@@ -142,10 +148,10 @@ pub struct Turn {
 
 /// Begins to run destructors in a call whose stack frame is at `frame`; `registry` is the one that the call destroyed.
 pub fn begin(frame: usize, registry: Option<u32>) -> Option<Turn> {
-    let mut queue = QUEUE.lock();
-    if queue.batches.is_empty() {
+    if WAITING.load(Ordering::Acquire) == 0 {
         return None;
     }
+    let mut queue = QUEUE.lock();
     let thread = this_thread();
     // A call of this thread whose frame is not above ours has ended, if not by returning.
     queue.running.retain(|running| running.thread != thread || running.frame > frame);
@@ -169,6 +175,7 @@ pub fn take(turn: Turn) -> Option<(Destructor, UserData)> {
         let due = queue.batches[at].list.pop();
         if queue.batches[at].list.is_empty() {
             queue.batches.remove(at);
+            WAITING.fetch_sub(1, Ordering::Release);
         }
         if let Some(due) = due {
             return Some((due.destroy, due.user_data));

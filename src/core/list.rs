@@ -157,7 +157,13 @@ impl List {
 
     /// Copies the list, as much of it as `out` has room for; gives its length, 0 for an owner of another kind.
     #[inline(always)]
-    pub fn copy(&self, ask: &Ask<'_>, which: Which, out: &mut [MaybeUninit<u64>], stamp: &mut Stamp) -> Result<usize, Miss> {
+    pub fn copy(
+        &self,
+        ask: &Ask<'_>,
+        which: Which,
+        out: &mut [MaybeUninit<u64>],
+        stamp: &mut Stamp,
+    ) -> Result<usize, Miss> {
         self.built(ask, which, stamp, |shape, used| {
             let ids = self.ids(shape);
             let count = used.min(out.len()).min(ids.len());
@@ -183,7 +189,13 @@ impl List {
 
     /// Runs `each` over a list that can be answered from.
     #[inline(always)]
-    fn built(&self, ask: &Ask<'_>, which: Which, stamp: &mut Stamp, each: impl FnOnce(u64, usize)) -> Result<usize, Miss> {
+    fn built(
+        &self,
+        ask: &Ask<'_>,
+        which: Which,
+        stamp: &mut Stamp,
+        each: impl FnOnce(u64, usize),
+    ) -> Result<usize, Miss> {
         self.reading(ask.generation, |head| {
             if which == Which::On && head.shape & PARTED != 0 {
                 return Err(Miss::Parted);

@@ -145,7 +145,7 @@ impl Locked {
         if replaced.is_none() && self.live_models >= self.options.max_models {
             return Err(self.full("models", self.options.max_models));
         }
-        self.reserve_lists(data_source, app)?;
+        self.reserve_lists(data_source, app, replaced)?;
         let model = self.take_record(gone)?;
         let registry = self.registry;
         let atom = match registry.names.intern(&mut self.names, new.name.as_bytes()) {
@@ -204,7 +204,8 @@ impl Locked {
         let atom = self.models[model as usize].name;
         let home = self.home(data_source, app, &tenant);
         let replaced = self.same_name(data_source, app, home, atom, model);
-        self.reserve_lists(data_source, app)?;
+        // A moved model goes to the end, also where it replaces one.
+        self.reserve_lists(data_source, app, None)?;
         self.unlink(model, None);
         let place = self.enter(data_source, app, home, &tenant);
         self.link(model, place, replaced, false, gone);
@@ -257,10 +258,13 @@ impl Locked {
         found.filter(|model| *model != but)
     }
 
-    /// Makes room in the lists that a model with these owners will be in.
-    fn reserve_lists(&mut self, data_source: u32, app: u32) -> Result<()> {
+    /// Makes room in the lists that a model with these owners will be in, but where it takes the place of `replaced`.
+    fn reserve_lists(&mut self, data_source: u32, app: u32, replaced: Option<u32>) -> Result<()> {
         let owner = if app != NONE { app } else { data_source };
-        if owner != NONE
+        if owner == NONE {
+            return Ok(self.ownerless.try_reserve(1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?);
+        }
+        if replaced.is_none()
             && let Some(list) = self.list_of(owner)
         {
             self.run_bytes += list.reserve()?;
@@ -268,13 +272,12 @@ impl Locked {
         if app != NONE && data_source != NONE {
             self.part_lists(data_source)?;
         }
+        let in_place = replaced.is_some_and(|old| self.models[old as usize].data_source == data_source);
         if data_source != NONE
+            && !in_place
             && let Some(list) = self.list_on(data_source)
         {
             self.run_bytes += list.reserve()?;
-        }
-        if owner == NONE {
-            self.ownerless.try_reserve(1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
         }
         Ok(())
     }
@@ -413,17 +416,16 @@ impl Locked {
             self.unlink(old, Some((taken.is_some(), taken_on.is_some())));
             self.forget_model(old, gone);
         }
-        let now = clock::Moment::now();
         let record = &mut self.models[model as usize];
         record.data_source = place.data_source;
         record.app = place.app;
         record.partition = place.partition;
-        record.registered_at = now.wall_ms;
-        self.link_partition(model, atom, place, now);
+        record.registered_at = clock::wall_ms();
+        self.link_partition(model, atom, place);
         self.registered_total += 1;
     }
 
-    fn link_partition(&mut self, model: u32, atom: u32, place: Place, now: clock::Moment) {
+    fn link_partition(&mut self, model: u32, atom: u32, place: Place) {
         let structure = self.structure_of(model);
         let state: &mut State = &mut self.state;
         let Some(partition) = state.partitions.get_mut(place.partition) else { return };
@@ -451,7 +453,7 @@ impl Locked {
         if place.owner() == NONE {
             state.ownerless.insert((place.partition, atom), model);
         }
-        self.partitions.touch_at(place.partition, now);
+        self.partitions.touch(place.partition);
     }
 
     fn structure_of(&self, model: u32) -> Option<[u8; 16]> {
@@ -683,12 +685,11 @@ impl Locked {
 
     /// A list that had to be built is a use of every partition that its models live in.
     fn note_use(&mut self, list: &List) {
-        let now = clock::Moment::now();
         let mut last = NONE;
         for at in 0..list.used() {
             let partition = self.state.models[super::owner::index_of(list.id_at(at)) as usize].partition;
             if partition != last {
-                self.state.partitions.touch_at(partition, now);
+                self.state.partitions.touch(partition);
                 last = partition;
             }
         }

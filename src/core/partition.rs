@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use md5::{Digest, Md5};
 
-use super::clock::Moment;
+use super::clock;
 use super::state::NONE;
 
 /// The label of the partition of models that have no other.
@@ -120,8 +120,7 @@ pub(crate) struct Partition {
     /// How many of its models have a structure.
     pub structures: HashMap<[u8; 16], u32>,
     pub created_at: i64,
-    pub last_used_at: i64,
-    /// The same on the clock that idle time is measured by.
+    /// On the clock that idle time is measured by.
     pub last_used: u64,
 }
 
@@ -199,7 +198,7 @@ impl Partitions {
 
     /// Makes a partition that is not there yet.
     pub fn make(&mut self, label: Arc<str>, data_source: bool) -> u32 {
-        let (sequence, now) = (self.next_sequence, Moment::now());
+        let sequence = self.next_sequence;
         self.next_sequence += 1;
         self.text_bytes += label.len();
         let partition = Partition {
@@ -212,9 +211,8 @@ impl Partitions {
             models: 0,
             names: 0,
             structures: HashMap::new(),
-            created_at: now.wall_ms,
-            last_used_at: now.wall_ms,
-            last_used: now.monotonic_ms,
+            created_at: clock::wall_ms(),
+            last_used: clock::monotonic_ms(),
         };
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
@@ -330,14 +328,8 @@ impl Partitions {
 
     /// Notes that a partition was used.
     pub fn touch(&mut self, index: u32) {
-        self.touch_at(index, Moment::now());
-    }
-
-    /// Notes that a partition was used at a moment.
-    pub fn touch_at(&mut self, index: u32, now: Moment) {
         if let Some(partition) = self.get_mut(index) {
-            partition.last_used = now.monotonic_ms;
-            partition.last_used_at = now.wall_ms;
+            partition.last_used = clock::monotonic_ms();
         }
     }
 

@@ -176,6 +176,7 @@ impl Locked {
     /// What is known of a partition.
     pub fn tenant_info(&self, index: u32) -> Option<TenantInfo> {
         let partition: &Partition = self.partitions.get(index)?;
+        let idle_ms = clock::monotonic_ms().saturating_sub(partition.last_used);
         Some(TenantInfo {
             number: partition.sequence,
             code: partition.label.to_string(),
@@ -184,8 +185,8 @@ impl Locked {
             structures: partition.structures.len() as u64,
             owners: u64::from(partition.members),
             created_at_ms: partition.created_at,
-            last_used_at_ms: partition.last_used_at,
-            idle_ms: clock::monotonic_ms().saturating_sub(partition.last_used),
+            last_used_at_ms: clock::wall_ms().saturating_sub_unsigned(idle_ms),
+            idle_ms,
             data_source: partition.data_source,
         })
     }
