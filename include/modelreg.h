@@ -493,7 +493,10 @@ typedef struct mreg_owner_options {
 
 /** Which answer a list is: never grows, so it has no `struct_size`. */
 typedef struct mreg_stamp {
-    /** The number of the snapshot that the list was copied from: no other snapshot of that owner ever has it. */
+    /**
+     * The number of the snapshot that the list was copied from: no other snapshot of that owner ever has it. 0 for the
+     * empty answer to a question that asks for another kind than the owner's.
+     */
     uint64_t stamp;
     /** The owner's freshness word for which the list is the answer. */
     uint64_t owner_word;

@@ -144,16 +144,26 @@ pub(crate) unsafe fn text_in<'a>(value: mreg_text, name: &str) -> Result<&'a str
     unsafe { text(value.data, value.length, name) }
 }
 
-/// Writes a text into the caller's buffer as `snprintf` does: as much as there is room for, cut at a character's
-/// boundary, with a NUL; the whole length goes to `length`.
+/// Writes the text that `text` gives into the caller's buffer as `snprintf` does: as much as there is room for, cut at a
+/// character's boundary, with a NUL; the whole length goes to `length`.
 ///
 /// # Safety
 /// As [`buffer`] and [`optional_out`].
-pub(crate) unsafe fn put_text(text: &str, buffer: *mut c_char, capacity: usize, length: *mut usize) -> Result<()> {
-    // SAFETY: as the caller promises.
-    let room = unsafe { self::buffer(buffer, capacity, "buffer") }?;
+pub(crate) unsafe fn put_text<T: AsRef<str>>(
+    buffer: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+    text: impl FnOnce() -> Result<T>,
+) -> Result<()> {
     // SAFETY: as the caller promises.
     let length = unsafe { optional_out(length, 0, "length") }?;
+    // SAFETY: as the caller promises.
+    let room = unsafe { self::buffer(buffer, capacity, "buffer") }?;
+    if let Some(first) = room.first_mut() {
+        first.write(0);
+    }
+    let text = text()?;
+    let text = text.as_ref();
     if let Some(last) = room.len().checked_sub(1) {
         let end = text.floor_char_boundary(last.min(text.len()));
         for (to, from) in room.iter_mut().zip(text.as_bytes()[..end].iter().chain([&0])) {

@@ -80,6 +80,21 @@ unsafe fn guard(error: *mut mreg_error, work: impl FnOnce() -> Result<()>) -> mr
     }
 }
 
+/// Runs the work of a function that answers with a text, and writes the text into the caller's buffer.
+///
+/// # Safety
+/// As [`guard`] and `args::put_text`.
+unsafe fn guard_text<T: AsRef<str>>(
+    error: *mut mreg_error,
+    buffer: *mut std::ffi::c_char,
+    capacity: usize,
+    length: *mut usize,
+    text: impl FnOnce() -> Result<T>,
+) -> mreg_status {
+    // SAFETY: as the caller of this function promises.
+    unsafe { guard(error, || args::put_text(buffer, capacity, length, text)) }
+}
+
 #[cold]
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
     let message = panic

@@ -12,8 +12,8 @@ use crate::error::{Error, Result, Status};
 use super::args::{self, Growable};
 use super::owner::handle_of;
 use super::{
-    guard, guard_due, mreg_destructor, mreg_error, mreg_owner, mreg_registry, mreg_schema, mreg_status, mreg_text,
-    run_due, schema,
+    guard, guard_due, guard_text, mreg_destructor, mreg_error, mreg_owner, mreg_registry, mreg_schema, mreg_status,
+    mreg_text, run_due, schema,
 };
 
 /// A registered model.
@@ -297,13 +297,9 @@ pub unsafe extern "C" fn mreg_model_name(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let work = || {
-        let name = reading(model, |locked, record| Ok(locked.registry.names.text(record.name)))?;
-        // SAFETY: as the caller promises.
-        unsafe { args::put_text(&name, buffer, capacity, length) }
-    };
+    let name = || reading(model, |locked, record| Ok(locked.registry.names.text(record.name)));
     // SAFETY: as the caller promises.
-    unsafe { guard(error, work) }
+    unsafe { guard_text(error, buffer, capacity, length, name) }
 }
 
 /// The settings that a model was registered with, a JSON object; where there were none, those of its schema; empty without
@@ -321,13 +317,9 @@ pub unsafe extern "C" fn mreg_model_settings(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let work = || {
-        let settings = reading(model, |_, record| Ok(record.settings().to_owned()))?;
-        // SAFETY: as the caller promises.
-        unsafe { args::put_text(&settings, buffer, capacity, length) }
-    };
+    let settings = || reading(model, |_, record| Ok(record.settings().to_owned()));
     // SAFETY: as the caller promises.
-    unsafe { guard(error, work) }
+    unsafe { guard_text(error, buffer, capacity, length, settings) }
 }
 
 /// A new handle of a model's schema, `MREG_NULL` where it has none; of a model that is registered or held.
@@ -454,16 +446,14 @@ pub unsafe extern "C" fn mreg_model_tenant(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let work = || {
-        let label = reading_registered(model, |locked, record| {
-            Ok(locked.partitions.get(record.partition).map(|partition| partition.label.clone()))
-        })?
-        .ok_or(Status::ERROR_INTERNAL)?;
-        // SAFETY: as the caller promises.
-        unsafe { args::put_text(&label, buffer, capacity, length) }
+    let label = || {
+        reading_registered(model, |locked, record| {
+            let partition = locked.partitions.get(record.partition).ok_or(Status::ERROR_INTERNAL)?;
+            Ok(partition.label.clone())
+        })
     };
     // SAFETY: as the caller promises.
-    unsafe { guard(error, work) }
+    unsafe { guard_text(error, buffer, capacity, length, label) }
 }
 
 /// The registry of a registered model.

@@ -13,8 +13,8 @@ use crate::error::{Error, Result, Status};
 
 use super::args::{self, Growable, Out};
 use super::{
-    guard, guard_due, mreg_destructor, mreg_error, mreg_model, mreg_registry, mreg_snapshot, mreg_status, mreg_text,
-    run_due,
+    guard, guard_due, guard_text, mreg_destructor, mreg_error, mreg_model, mreg_registry, mreg_snapshot, mreg_status,
+    mreg_text, run_due,
 };
 
 /// An owner of models: a data source, an app, or of a kind that the host registered.
@@ -48,7 +48,8 @@ pub const MREG_OWNER_UNNAMED_CONNECTOR: u32 = 1;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct mreg_stamp {
-    /// The number of the snapshot that the list was copied from: no other snapshot of that owner ever has it.
+    /// The number of the snapshot that the list was copied from: no other snapshot of that owner ever has it. 0 for the
+    /// empty answer to a question that asks for another kind than the owner's.
     pub stamp: u64,
     /// The owner's freshness word for which the list is the answer.
     pub owner_word: u64,
@@ -313,13 +314,9 @@ pub unsafe extern "C" fn mreg_owner_name(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let work = || {
-        let (locked, index) = locked_owner(owner)?;
-        // SAFETY: as the caller promises.
-        unsafe { args::put_text(&locked.owners[index].name, buffer, capacity, length) }
-    };
+    let name = || locked_owner(owner).map(|(locked, index)| locked.owners[index].name.clone());
     // SAFETY: as the caller promises.
-    unsafe { guard(error, work) }
+    unsafe { guard_text(error, buffer, capacity, length, name) }
 }
 
 /// The label of the partition that an owner's models live in, such as `ds_mysql_1a2b3c4d` or `app_1`; also before there
@@ -337,13 +334,9 @@ pub unsafe extern "C" fn mreg_owner_tenant(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let work = || {
-        let (locked, index) = locked_owner(owner)?;
-        // SAFETY: as the caller promises.
-        unsafe { args::put_text(&locked.owners[index].label, buffer, capacity, length) }
-    };
+    let label = || locked_owner(owner).map(|(locked, index)| locked.owners[index].label.clone());
     // SAFETY: as the caller promises.
-    unsafe { guard(error, work) }
+    unsafe { guard_text(error, buffer, capacity, length, label) }
 }
 
 /// The pointer that an owner was registered with. It may be used while nobody releases the owner.

@@ -10,7 +10,7 @@ use crate::error::{Error, Result, Status};
 use crate::schema::{Json, ParseOptions, PropertyRef, Schema, StructureKind, builtin, json, type_text};
 
 use super::args::{self, Growable};
-use super::{guard, mreg_error, mreg_status, mreg_text};
+use super::{guard, guard_text, mreg_error, mreg_status, mreg_text};
 
 /// A parsed schema. It never changes, belongs to no registry, and may be used by many models.
 pub type mreg_schema = u64;
@@ -321,7 +321,7 @@ pub unsafe extern "C" fn mreg_schema_name(
     error: *mut mreg_error,
 ) -> mreg_status {
     // SAFETY: as the caller promises.
-    unsafe { guard(error, || args::put_text(get(schema)?.name(), buffer, capacity, length)) }
+    unsafe { guard_text(error, buffer, capacity, length, || Ok(get(schema)?.name().to_owned())) }
 }
 
 /// The name of a schema's base; empty for the root. Text as by `mreg_owner_name`.
@@ -339,7 +339,9 @@ pub unsafe extern "C" fn mreg_schema_base(
     error: *mut mreg_error,
 ) -> mreg_status {
     // SAFETY: as the caller promises.
-    unsafe { guard(error, || args::put_text(get(schema)?.base_name().unwrap_or_default(), buffer, capacity, length)) }
+    unsafe {
+        guard_text(error, buffer, capacity, length, || Ok(get(schema)?.base_name().unwrap_or_default().to_owned()))
+    }
 }
 
 /// A schema's own settings as a JSON object: every member of the definition but `name`, `base`, `properties` and
@@ -358,7 +360,7 @@ pub unsafe extern "C" fn mreg_schema_settings(
     error: *mut mreg_error,
 ) -> mreg_status {
     // SAFETY: as the caller promises.
-    unsafe { guard(error, || args::put_text(get(schema)?.settings(), buffer, capacity, length)) }
+    unsafe { guard_text(error, buffer, capacity, length, || Ok(get(schema)?.settings().to_owned())) }
 }
 
 /// A schema as a LoopBack model definition, which parses back to an equal schema. Text as by `mreg_owner_name`.
@@ -376,7 +378,7 @@ pub unsafe extern "C" fn mreg_schema_to_json(
     error: *mut mreg_error,
 ) -> mreg_status {
     // SAFETY: as the caller promises.
-    unsafe { guard(error, || args::put_text(&get(schema)?.to_json()?, buffer, capacity, length)) }
+    unsafe { guard_text(error, buffer, capacity, length, || get(schema)?.to_json()) }
 }
 
 /// Whether two schemas have the same structure, by comparing them and not by their fingerprints alone.
@@ -458,10 +460,9 @@ pub unsafe extern "C" fn mreg_schema_property_name(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
+    let name = || property(schema, position, |property| Ok(property.name.clone()));
     // SAFETY: as the caller promises.
-    let work = || property(schema, position, |it| unsafe { args::put_text(&it.name, buffer, capacity, length) });
-    // SAFETY: as the caller promises.
-    unsafe { guard(error, work) }
+    unsafe { guard_text(error, buffer, capacity, length, name) }
 }
 
 /// The type of the property at a position in short form: `string`, `Order`, `[string]`, `{street: string, zip: string}`.
@@ -480,14 +481,9 @@ pub unsafe extern "C" fn mreg_schema_property_type(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let work = || {
-        property(schema, position, |property| {
-            // SAFETY: as the caller promises.
-            unsafe { args::put_text(&type_text(&property.ty), buffer, capacity, length) }
-        })
-    };
+    let text = || property(schema, position, |property| Ok(type_text(&property.ty)));
     // SAFETY: as the caller promises.
-    unsafe { guard(error, work) }
+    unsafe { guard_text(error, buffer, capacity, length, text) }
 }
 
 /// The attributes of the property at a position, as a JSON object: everything beside `type`. Text as by
@@ -506,13 +502,7 @@ pub unsafe extern "C" fn mreg_schema_property_attributes(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let work = || {
-        property(schema, position, |property| {
-            let text = property.attributes.to_text()?;
-            // SAFETY: as the caller promises.
-            unsafe { args::put_text(&text, buffer, capacity, length) }
-        })
-    };
+    let attributes = || property(schema, position, |property| property.attributes.to_text());
     // SAFETY: as the caller promises.
-    unsafe { guard(error, work) }
+    unsafe { guard_text(error, buffer, capacity, length, attributes) }
 }

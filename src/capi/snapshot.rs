@@ -8,7 +8,9 @@ use crate::error::Result;
 
 use super::args;
 use super::owner::NO_STAMP;
-use super::{guard, guard_due, mreg_error, mreg_model, mreg_schema, mreg_stamp, mreg_status, run_due, schema};
+use super::{
+    guard, guard_due, guard_text, mreg_error, mreg_model, mreg_schema, mreg_stamp, mreg_status, run_due, schema,
+};
 
 /// A held snapshot: models at one moment, each of them held.
 pub type mreg_snapshot = u64;
@@ -100,13 +102,9 @@ pub unsafe extern "C" fn mreg_snapshot_name(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let work = || {
-        let name = reading(snapshot, position, |held, record| Ok(held.locked.registry.names.text(record.name)))?;
-        // SAFETY: as the caller promises.
-        unsafe { args::put_text(&name, buffer, capacity, length) }
-    };
+    let name = || reading(snapshot, position, |held, record| Ok(held.locked.registry.names.text(record.name)));
     // SAFETY: as the caller promises.
-    unsafe { guard(error, work) }
+    unsafe { guard_text(error, buffer, capacity, length, name) }
 }
 
 /// The settings of the model at a position of a snapshot, as by `mreg_model_settings`. Text as by `mreg_owner_name`.
@@ -124,13 +122,9 @@ pub unsafe extern "C" fn mreg_snapshot_settings(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let work = || {
-        let settings = reading(snapshot, position, |_, record| Ok(record.settings().to_owned()))?;
-        // SAFETY: as the caller promises.
-        unsafe { args::put_text(&settings, buffer, capacity, length) }
-    };
+    let settings = || reading(snapshot, position, |_, record| Ok(record.settings().to_owned()));
     // SAFETY: as the caller promises.
-    unsafe { guard(error, work) }
+    unsafe { guard_text(error, buffer, capacity, length, settings) }
 }
 
 /// A new handle of the schema of the model at a position of a snapshot; `MREG_NULL` where it has none.

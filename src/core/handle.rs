@@ -158,11 +158,6 @@ pub fn decode_registry(handle: u64) -> Result<(u32, u64), Status> {
     Ok((parts.registry, handle & REGISTRY_GENERATION_MASK))
 }
 
-/// The generation bits that a registry's handle has room for.
-pub fn registry_generation(uses: u64) -> u64 {
-    uses & REGISTRY_GENERATION_MASK
-}
-
 /// The tag of a handle, if it has one that stands for something.
 pub fn tag_of(handle: u64) -> Option<Tag> {
     Tag::from_bits(handle >> TAG_SHIFT)

@@ -204,14 +204,11 @@ impl List {
             if head.valid != registry || head.shape & DIRTY != 0 {
                 return Err(Miss::Unbuilt);
             }
-            *stamp = Stamp {
-                stamp: self.stamp.load(Ordering::Relaxed),
-                owner: self.freshness.load(Ordering::Relaxed),
-                registry,
-            };
+            *stamp = Stamp { stamp: 0, owner: self.freshness.load(Ordering::Relaxed), registry };
             if ask.kind != ANY_KIND && ask.kind != head.kind {
                 return Ok(0);
             }
+            stamp.stamp = self.stamp.load(Ordering::Relaxed);
             let used = (head.shape & USED) as usize;
             each(head.shape, used);
             Ok(used)
@@ -513,37 +510,57 @@ impl List {
     }
 
     /// Builds the list: closes the gaps, tells each moved entry its new position, and gives the list its stamp.
-    pub fn build(&self, registry_word: u64, freshness: u64, mut moved: impl FnMut(u64, usize)) {
-        let shape = self.shape();
-        let used = (shape & USED) as usize;
+    pub fn build(&self, registry_word: u64, freshness: u64, moved: impl FnMut(u64, usize)) {
         self.write(|| {
-            let mut kept = 0;
-            for position in 0..used {
-                let id = self.id_at(position);
-                if id == 0 {
-                    continue;
-                }
-                if kept != position {
-                    self.put(shape, kept, id, self.atom_at(shape, position));
-                    moved(id, kept);
-                }
-                kept += 1;
-            }
-            if kept != used && shape & LONG != 0 {
-                let index = self.run(&self.long_index);
-                index.as_slice().iter().for_each(|word| word.store(0, Ordering::Relaxed));
-                for position in 0..kept {
-                    let atom = self.atom_at(shape, position);
-                    if atom != 0 {
-                        index_insert(index.as_slice(), atom, position);
-                    }
-                }
-            }
+            let shape = self.close_gaps(moved);
             self.valid.store(registry_word, Ordering::Relaxed);
             self.stamp.store(freshness, Ordering::Relaxed);
             self.freshness.store(freshness, Ordering::Relaxed);
-            self.shape.store((shape & (LONG | PARTED)) | kept as u64, Ordering::Relaxed);
+            self.shape.store(shape & !DIRTY, Ordering::Relaxed);
         });
+    }
+
+    /// Closes the gaps of a list that has no room left and enough of them, so that it need not grow: a fourth of its
+    /// entries, which pays for looking at all of them.
+    pub fn tidy(&self, moved: impl FnMut(u64, usize)) {
+        let shape = self.shape();
+        let used = (shape & USED) as usize;
+        let gaps = || (0..used).filter(|position| self.id_at(*position) == 0).count();
+        if used == self.ids(shape).len() && gaps() * 4 >= used {
+            self.write(|| {
+                let shape = self.close_gaps(moved);
+                self.shape.store(shape, Ordering::Relaxed);
+            });
+        }
+    }
+
+    /// Closes the gaps, inside a write; gives the new shape.
+    fn close_gaps(&self, mut moved: impl FnMut(u64, usize)) -> u64 {
+        let shape = self.shape();
+        let used = (shape & USED) as usize;
+        let mut kept = 0;
+        for position in 0..used {
+            let id = self.id_at(position);
+            if id == 0 {
+                continue;
+            }
+            if kept != position {
+                self.put(shape, kept, id, self.atom_at(shape, position));
+                moved(id, kept);
+            }
+            kept += 1;
+        }
+        if kept != used && shape & LONG != 0 {
+            let index = self.run(&self.long_index);
+            index.as_slice().iter().for_each(|word| word.store(0, Ordering::Relaxed));
+            for position in 0..kept {
+                let atom = self.atom_at(shape, position);
+                if atom != 0 {
+                    index_insert(index.as_slice(), atom, position);
+                }
+            }
+        }
+        (shape & !USED) | kept as u64
     }
 }
 

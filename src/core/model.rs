@@ -70,6 +70,14 @@ pub fn is_valid(value: u64) -> bool {
     })
 }
 
+/// Tells the models whose entries moved in a list their new positions; `apart` for a list of models on a data source.
+fn moves(models: &mut [ModelRecord], apart: bool) -> impl FnMut(u64, usize) + '_ {
+    move |id, position| {
+        let record = &mut models[super::owner::index_of(id) as usize];
+        *(if apart { &mut record.position_on } else { &mut record.position }) = position as u32;
+    }
+}
+
 fn by_name_key(atom: u32, sequence: u64) -> u64 {
     u64::from(atom) << SEQUENCE_BITS | sequence
 }
@@ -267,6 +275,7 @@ impl Locked {
         if replaced.is_none()
             && let Some(list) = self.list_of(owner)
         {
+            list.tidy(moves(&mut self.state.models, false));
             self.run_bytes += list.reserve()?;
         }
         if app != NONE && data_source != NONE {
@@ -277,6 +286,7 @@ impl Locked {
             && !in_place
             && let Some(list) = self.list_on(data_source)
         {
+            list.tidy(moves(&mut self.state.models, true));
             self.run_bytes += list.reserve()?;
         }
         Ok(())
@@ -670,11 +680,7 @@ impl Locked {
         }
         let freshness = self.refresh(owner);
         let apart = lists[1].is_some_and(|other| std::ptr::eq(other, list));
-        let models = &mut self.state.models;
-        list.build(word, freshness, |id, position| {
-            let record = &mut models[super::owner::index_of(id) as usize];
-            *(if apart { &mut record.position_on } else { &mut record.position }) = position as u32;
-        });
+        list.build(word, freshness, moves(&mut self.state.models, apart));
         for other in lists.into_iter().flatten().filter(|other| !std::ptr::eq(*other, list)) {
             other.note_freshness(freshness);
         }

@@ -57,6 +57,8 @@ pub struct Registry {
     pub(crate) epoch: AtomicU64,
     /// How often the number was used, as it stands in the registry's handle; `GONE` while no registry has it.
     generation: AtomicU64,
+    /// What the generation was before the number was first used.
+    before_first: u64,
     pub(crate) owners: Table<OwnerSlot>,
     pub(crate) lists: Table<List>,
     /// The lists of models on a data source, where they differ from what it owns.
@@ -197,7 +199,7 @@ pub fn create(options: Options) -> Result<u64> {
     state.hits_before = registry.counters.hits();
     drop(state);
     let generation = registry.generation.load(Ordering::Relaxed);
-    registry.generation.store(handle::registry_generation((generation & !GONE) + 1).max(1), Ordering::Release);
+    registry.generation.store((generation & !GONE) + 1, Ordering::Release);
     Ok(registry.handle())
 }
 
@@ -205,10 +207,13 @@ fn new_number(numbers: &mut Numbers) -> Result<u32> {
     // `destroy` must not fail, so there is room for every number on the list of free ones.
     numbers.free.try_reserve(numbers.made as usize + 1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
     let number = (numbers.first + numbers.made) % MAX_REGISTRIES as u32 + 1;
+    // Random, so that two copies of the library differ, and far from the end of the bits that a handle has for it.
+    let before_first = handle::random_word() >> 20;
     let registry = Box::new(Registry {
         word: AtomicU64::new(1),
         epoch: AtomicU64::new(1),
-        generation: AtomicU64::new(GONE | handle::registry_generation(handle::random_word() >> 20)),
+        generation: AtomicU64::new(GONE | before_first),
+        before_first,
         owners: Table::new(),
         lists: Table::new(),
         lists_on: Table::new(),
@@ -245,9 +250,8 @@ pub fn resolve(value: u64) -> Result<&'static Registry> {
     if current == generation {
         return Ok(registry);
     }
-    let last = current & !GONE;
-    // Generations only grow, so a later one was never given out.
-    Err(if generation <= last { Status::ERROR_STALE_HANDLE } else { Status::ERROR_FORGED_HANDLE }.into())
+    let given_out = registry.before_first + 1..=current & !GONE;
+    Err(if given_out.contains(&generation) { Status::ERROR_STALE_HANDLE } else { Status::ERROR_FORGED_HANDLE }.into())
 }
 
 /// Takes the lock of the registry of a registry's handle, which then cannot be destroyed meanwhile.

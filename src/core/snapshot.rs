@@ -108,7 +108,7 @@ impl Locked {
         let list = if parted { self.list_on(owner) } else { self.list_of(owner) }.ok_or(Status::ERROR_INTERNAL)?;
         let stamp = list.stamp(self.registry.word.load(Ordering::Relaxed));
         if kind != super::list::ANY_KIND && kind != known {
-            return self.hold_models(Vec::new(), stamp);
+            return self.hold_models(Vec::new(), Stamp { stamp: 0, ..stamp });
         }
         let cached = self.owners[owner as usize].snapshots[usize::from(parted)].upgrade();
         if let Some(cached) = cached

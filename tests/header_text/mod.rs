@@ -55,7 +55,8 @@ impl Block {
     /// The name that it declares.
     fn name(&self) -> &str {
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let mut names = self.code[0].split(|c: char| !is_part(c)).filter(|word| word.to_lowercase().starts_with("mreg_"));
+        let mut names =
+            self.code[0].split(|c: char| !is_part(c)).filter(|word| word.to_lowercase().starts_with("mreg_"));
         let first = names.next().unwrap_or_default();
         // The first of a function's names is its result's type, unless that is one of C's own.
         let is_function = self.code[0].contains('(') && !self.code[0].starts_with("typedef");
@@ -128,10 +129,7 @@ fn blocks(raw: &str) -> Vec<Block> {
                 (lines[..split].to_vec(), lines[split..].to_vec())
             };
             Block {
-                comment: comment
-                    .into_iter()
-                    .map(|line| line.trim_start_matches("//").trim().to_owned())
-                    .collect(),
+                comment: comment.into_iter().map(|line| line.trim_start_matches("//").trim().to_owned()).collect(),
                 code: code.into_iter().map(str::to_owned).collect(),
             }
         })
@@ -146,7 +144,8 @@ fn banner(title: &str, out: &mut String) {
 
 fn assemble(raw: &str) -> String {
     let blocks = blocks(raw);
-    let mut out = String::from("/* SPDX-License-Identifier: MIT OR Apache-2.0 */\n\n#ifndef MODELREG_H\n#define MODELREG_H\n\n");
+    let mut out =
+        String::from("/* SPDX-License-Identifier: MIT OR Apache-2.0 */\n\n#ifndef MODELREG_H\n#define MODELREG_H\n\n");
     out.push_str(CONVENTIONS);
     out.push_str("\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
     banner("Status numbers", &mut out);
@@ -176,7 +175,9 @@ fn assemble(raw: &str) -> String {
 fn belongs(name: &str, noun: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let lower = match lower.as_str() {
-        "mreg_stamp" | "mreg_kind_any" | "mreg_kind_data_source" | "mreg_kind_app" | "mreg_kind_host_first" => "mreg_owner_",
+        "mreg_stamp" | "mreg_kind_any" | "mreg_kind_data_source" | "mreg_kind_app" | "mreg_kind_host_first" => {
+            "mreg_owner_"
+        }
         "mreg_error" => "mreg_error_",
         other if other.starts_with("mreg_structure_") || other.starts_with("mreg_property_") => "mreg_schema_",
         other => noun_of(other),
