@@ -1,7 +1,7 @@
 //! The C functions: each checks its arguments, makes one call into the core, and turns the result into a status.
 //!
 //! Functions that can run the host's destructors are `extern "C-unwind"` and have two parts: the guarded one does the
-//! work and lists what is due, the other one ([`run_due`]) calls the host, outside of every guard, so that a C++
+//! work and lists what is due, the other one (`run_due`) calls the host, outside of every guard, so that a C++
 //! exception passes through.
 
 // The names of C, as they stand in the header.

@@ -362,7 +362,7 @@ pub unsafe extern "C" fn mreg_registry_models(
         // SAFETY: as the caller promises.
         let room = unsafe { args::buffer(models, capacity, "models") }?;
         let locked = resolve_locked(registry)?;
-        let partitions: Vec<u32> = locked.partitions.from_sequence(1).collect();
+        let partitions: Vec<u32> = locked.partitions.since(1).collect();
         let all = locked.models_in(&partitions)?;
         for (to, from) in room.iter_mut().zip(&all) {
             to.write(*from);
@@ -392,7 +392,7 @@ pub unsafe extern "C" fn mreg_registry_hold_models(
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(snapshot, 0, "snapshot") }?;
         let mut locked = resolve_locked(registry)?;
-        let partitions: Vec<u32> = locked.partitions.from_sequence(1).collect();
+        let partitions: Vec<u32> = locked.partitions.since(1).collect();
         let all = locked.models_in(&partitions)?;
         out.put(locked.hold_models(all, snapshot::no_stamp())?);
         Ok(())

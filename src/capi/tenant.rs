@@ -147,7 +147,7 @@ pub unsafe extern "C" fn mreg_tenant_next(
         // SAFETY: as the caller promises.
         let out = unsafe { args::out_struct(info, "info") }?;
         let locked = resolve_locked(registry)?;
-        let next = number.checked_add(1).and_then(|from| locked.partitions.from_sequence(from).next());
+        let next = number.checked_add(1).and_then(|from| locked.partitions.since(from).next());
         if let Some(info) = next.and_then(|index| locked.tenant_info(index)) {
             out.put(info.into());
         }

@@ -187,7 +187,7 @@ impl Partitions {
     }
 
     /// All partitions in the order they came to be, from this sequence number on.
-    pub fn from_sequence(&self, sequence: u64) -> impl Iterator<Item = u32> + '_ {
+    pub fn since(&self, sequence: u64) -> impl Iterator<Item = u32> + '_ {
         self.by_sequence.range(sequence..).map(|(_, index)| *index)
     }
 

@@ -162,7 +162,7 @@ impl Locked {
         self.reclaim(64, gone);
         let idle: Vec<u32> = self
             .partitions
-            .from_sequence(1)
+            .since(1)
             .filter(|index| {
                 self.partitions.get(*index).is_some_and(|one| now.saturating_sub(one.last_used) >= max_idle_ms)
             })
@@ -216,7 +216,7 @@ impl Locked {
             reused_total: self.reused_total,
             unique_structures: self
                 .partitions
-                .from_sequence(0)
+                .since(0)
                 .filter_map(|index| self.partitions.get(index))
                 .map(|partition| partition.structures.len() as u64)
                 .sum(),
