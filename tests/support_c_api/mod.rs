@@ -4,7 +4,7 @@
 //! here asserts both.
 
 // Each test file uses a part of this module.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 mod asking;
 pub mod naive;
