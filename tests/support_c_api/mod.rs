@@ -10,6 +10,7 @@ mod asking;
 pub mod naive;
 mod owners;
 mod random;
+pub mod table;
 mod witness;
 
 pub use asking::*;

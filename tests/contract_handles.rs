@@ -1,0 +1,514 @@
+//! Every function with every wrong pointer and every wrong handle, from one table that the header is compared with.
+
+mod support_c_api;
+
+use std::collections::BTreeSet;
+
+use support_c_api::table::{Call, Declared, HANDLES, Parameter, calls, declared};
+use support_c_api::*;
+
+/// Functions that cannot fail.
+const WITHOUT_ERROR: [&str; 17] = [
+    "mreg_error_init",
+    "mreg_version",
+    "mreg_version_string",
+    "mreg_status_name",
+    "mreg_status_text",
+    "mreg_registry_options_init",
+    "mreg_registry_stats_init",
+    "mreg_owner_options_init",
+    "mreg_owner_is_valid",
+    "mreg_model_options_init",
+    "mreg_model_is_valid",
+    "mreg_tenant_info_init",
+    "mreg_schema_options_init",
+    "mreg_schema_info_init",
+    "mreg_load_options_init",
+    "mreg_load_info_init",
+    "mreg_problem_init",
+];
+
+/// Functions for which a null handle is nothing, and succeeds.
+const NULL_IS_NOTHING: [&str; 7] = [
+    "mreg_registry_destroy",
+    "mreg_owner_release",
+    "mreg_model_unregister",
+    "mreg_model_unhold",
+    "mreg_snapshot_free",
+    "mreg_schema_free",
+    "mreg_load_report_free",
+];
+
+/// Pointers that may be NULL.
+fn may_be_null(function: &str, parameter: &Parameter) -> bool {
+    match parameter.name.as_str() {
+        "length" | "stamp" | "dropped" => true,
+        "owner" | "data_source" | "app" => function == "mreg_model_owners",
+        "options" => matches!(function, "mreg_registry_create" | "mreg_schema_parse" | "mreg_application_load"),
+        _ => false,
+    }
+}
+
+#[test]
+fn the_table_has_every_function_that_the_header_declares() {
+    let (calls, declared) = (calls(), declared());
+    assert!(declared.len() > 80, "the header was read: {}", declared.len());
+    let mut in_header = BTreeSet::new();
+    for function in &declared {
+        assert!(in_header.insert(function.name.as_str()), "{} is declared twice", function.name);
+        match calls.get(function.name.as_str()) {
+            Some((arguments, _)) => {
+                assert!(function.has_error, "{} has no error", function.name);
+                assert_eq!(*arguments, function.parameters.len(), "{}", function.name);
+            }
+            None => {
+                assert!(WITHOUT_ERROR.contains(&function.name.as_str()), "{} is not in the table", function.name);
+                assert!(!function.has_error, "{} can fail, and is in no table", function.name);
+            }
+        }
+    }
+    for name in calls.keys().chain(&WITHOUT_ERROR) {
+        assert!(in_header.contains(name), "{name} is in a table, and not in the header");
+    }
+}
+
+/// Something of every type that there are handles of.
+struct Fixture {
+    registry: Registry,
+    owner: u64,
+    source: u64,
+    model: u64,
+    schema: u64,
+    snapshot: u64,
+    report: u64,
+}
+
+const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/variants");
+
+impl Fixture {
+    fn new() -> Fixture {
+        let registry = Registry::new();
+        let (owner, source) = (registry.app(), registry.data_source("mysql"));
+        let schema = schema(r#"{"name": "One", "base": "Model", "properties": {"a": "string"}}"#);
+        let model = Model { schema, ..Model::of("User", owner) }.add(&registry);
+        hold(model).expect("hold");
+        let snapshot = hold_models(owner, ANY, false).expect("a snapshot");
+        let mut report = 0;
+        let (start, length) = (DIRECTORY.as_ptr().cast(), DIRECTORY.len());
+        call!(mreg_application_load(registry.0, start, length, std::ptr::null(), &mut report)).expect("a report");
+        Fixture { registry, owner, source, model, schema, snapshot, report }
+    }
+
+    fn handle(&self, kind: &str) -> u64 {
+        match kind {
+            "mreg_registry" => self.registry.0,
+            "mreg_owner" => self.owner,
+            "mreg_model" => self.model,
+            "mreg_schema" => self.schema,
+            "mreg_snapshot" => self.snapshot,
+            _ => self.report,
+        }
+    }
+
+    /// Lets all of it go; gives the handles, stale now.
+    fn end(self) -> [(&'static str, u64); 6] {
+        let stale = HANDLES.map(|(kind, _)| (kind, self.handle(kind)));
+        drop(self);
+        stale
+    }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        // A function that was tried may have let it go.
+        let _ = unhold(self.model);
+        let _ = free_snapshot(self.snapshot);
+        let _ = free_schema(self.schema);
+        let _ = call!(mreg_load_report_free(self.report));
+        let _ = destroy(self.registry.0);
+    }
+}
+
+const TEXT: &str = r#"{"name": "User"}"#;
+
+/// Memory for the arguments of one call.
+struct Arguments {
+    values: Vec<u64>,
+    memory: Vec<Box<[u64; 512]>>,
+}
+
+fn write<T>(memory: &mut [u64; 512], value: T) {
+    assert!(size_of::<T>() <= size_of_val(memory));
+    // SAFETY: the memory is aligned for every struct of the header, and large enough.
+    unsafe { memory.as_mut_ptr().cast::<T>().write(value) };
+}
+
+impl Arguments {
+    /// Arguments with which the call has nothing to refuse.
+    fn good(fixture: &Fixture, function: &Declared) -> Arguments {
+        let mut arguments = Arguments { values: Vec::new(), memory: Vec::new() };
+        for parameter in &function.parameters {
+            let mut memory = Box::new([0xAAAA_AAAA_AAAA_AAAA_u64; 512]);
+            let value = match (parameter.kind.as_str(), parameter.name.as_str()) {
+                ("mreg_owner", "data_source") => fixture.source,
+                (kind, _) if parameter.is_handle() => fixture.handle(kind),
+                ("size_t", "capacity") => 64,
+                ("size_t", "position") | ("uint64_t" | "uint32_t", _) => 0,
+                ("size_t", "directory_length") => DIRECTORY.len() as u64,
+                ("size_t", _) => TEXT.len() as u64,
+                ("const char *", "directory") => DIRECTORY.as_ptr().expose_provenance() as u64,
+                ("const char *", _) => TEXT.as_ptr().expose_provenance() as u64,
+                (kind, _) => {
+                    fill(&mut memory, kind);
+                    memory.as_mut_ptr().expose_provenance() as u64
+                }
+            };
+            arguments.values.push(value);
+            arguments.memory.push(memory);
+        }
+        arguments
+    }
+
+    /// Asserts that all results are null, 0 or false, and that nothing was written past them.
+    fn nothing(&self, function: &Declared, but: usize, what: &str) {
+        for (at, parameter) in function.parameters.iter().enumerate() {
+            if at == but || !parameter.is_pointer() || parameter.is_input() || parameter.is_buffer() {
+                continue;
+            }
+            let (skip, bytes) = match parameter.kind.as_str() {
+                "bool *" => (0, 1),
+                "uint32_t *" => (0, 4),
+                "mreg_stamp *" => (0, 24),
+                kind if struct_size(kind) > 0 => (8, struct_size(kind)),
+                _ => (0, 8),
+            };
+            let memory: Vec<u8> = self.memory[at].iter().flat_map(|word| word.to_ne_bytes()).collect();
+            let (result, after) = (&memory[skip..bytes], &memory[bytes..]);
+            assert!(result.iter().all(|byte| *byte == 0), "{}: {} after {what}", function.name, parameter.name);
+            assert!(after.iter().all(|byte| *byte == 0xAA), "{}: past {} after {what}", function.name, parameter.name);
+        }
+    }
+}
+
+fn struct_size(kind: &str) -> usize {
+    match kind {
+        "mreg_registry_stats *" => size_of::<capi::mreg_registry_stats>(),
+        "mreg_tenant_info *" => size_of::<capi::mreg_tenant_info>(),
+        "mreg_schema_info *" => size_of::<capi::mreg_schema_info>(),
+        "mreg_load_info *" => size_of::<capi::mreg_load_info>(),
+        "mreg_problem *" => size_of::<capi::mreg_problem>(),
+        _ => 0,
+    }
+}
+
+/// Makes a struct ready; leaves room for a result as it is.
+fn fill(memory: &mut [u64; 512], kind: &str) {
+    match kind {
+        "const mreg_registry_options *" => write(memory, made(capi::mreg_registry_options_init)),
+        "const mreg_schema_options *" => write(memory, made(capi::mreg_schema_options_init)),
+        "const mreg_load_options *" => write(memory, made(capi::mreg_load_options_init)),
+        "const mreg_owner_options *" => {
+            let mut options = made(capi::mreg_owner_options_init);
+            options.kind = APP;
+            write(memory, options);
+        }
+        "const mreg_model_options *" => {
+            let mut options = made(capi::mreg_model_options_init);
+            options.name = text("Another");
+            write(memory, options);
+        }
+        kind if struct_size(kind) > 0 => memory[0] = struct_size(kind) as u64,
+        _ => {}
+    }
+}
+
+/// Calls with an error struct and checks it.
+#[track_caller]
+fn run(call: Call, arguments: &Arguments) -> i32 {
+    let mut error = fresh_error();
+    let status = call(&arguments.values, &mut error);
+    let _ = outcome(status, &error);
+    status
+}
+
+fn functions() -> Vec<(Declared, Call)> {
+    let calls = calls();
+    declared()
+        .into_iter()
+        .filter_map(|function| calls.get(function.name.as_str()).map(|(_, call)| (function.clone(), *call)))
+        .collect()
+}
+
+/// The report of the fixture has no problem, so there is none at any position.
+fn finds_nothing(function: &Declared, status: i32) -> bool {
+    function.name == "mreg_load_report_problem" && status == INVALID_ARGUMENT
+}
+
+#[test]
+fn good_arguments_are_taken() {
+    for (function, call) in functions() {
+        let fixture = Fixture::new();
+        let arguments = Arguments::good(&fixture, &function);
+        let status = run(call, &arguments);
+        assert!(status == OK || finds_nothing(&function, status), "{}: {status}", function.name);
+        if function.name == "mreg_registry_create" {
+            destroy(arguments.memory[1][0]).expect("destroy");
+        }
+    }
+}
+
+#[test]
+fn null_for_every_pointer() {
+    let mut tried = 0;
+    for (function, call) in functions() {
+        for (at, parameter) in function.parameters.iter().enumerate().filter(|(_, one)| one.is_pointer()) {
+            let fixture = Fixture::new();
+            let mut arguments = Arguments::good(&fixture, &function);
+            arguments.values[at] = 0;
+            tried += 1;
+            let status = run(call, &arguments);
+            if may_be_null(&function.name, parameter) {
+                let taken = status == OK || finds_nothing(&function, status);
+                assert!(taken, "{}: {} may be NULL: {status}", function.name, parameter.name);
+            } else {
+                assert_eq!(status, NULL_POINTER, "{}: {} is NULL", function.name, parameter.name);
+                arguments.nothing(&function, at, &format!("NULL for {}", parameter.name));
+            }
+        }
+    }
+    assert!(tried > 100, "{tried}");
+}
+
+#[test]
+fn the_error_may_be_null_everywhere() {
+    for (function, call) in functions() {
+        let fixture = Fixture::new();
+        let mut arguments = Arguments::good(&fixture, &function);
+        let status = call(&arguments.values, std::ptr::null_mut());
+        assert!(status == OK || finds_nothing(&function, status), "{}: {status}", function.name);
+        if function.parameters.is_empty() {
+            continue;
+        }
+        arguments.values.fill(0);
+        let status = call(&arguments.values, std::ptr::null_mut());
+        assert!(status != OK || NULL_IS_NOTHING.contains(&function.name.as_str()), "{}", function.name);
+    }
+}
+
+#[test]
+fn all_pointers_null_at_once() {
+    for (function, call) in functions() {
+        let fixture = Fixture::new();
+        let mut arguments = Arguments::good(&fixture, &function);
+        for (value, parameter) in arguments.values.iter_mut().zip(&function.parameters) {
+            if parameter.is_pointer() {
+                *value = 0;
+            }
+        }
+        let status = run(call, &arguments);
+        if function.parameters.iter().any(|one| one.is_pointer() && !may_be_null(&function.name, one)) {
+            assert_eq!(status, NULL_POINTER, "{}", function.name);
+        }
+    }
+}
+
+#[test]
+fn an_unaligned_pointer_for_every_pointer() {
+    for (function, call) in functions() {
+        for (at, parameter) in function.parameters.iter().enumerate() {
+            if !parameter.is_pointer() || matches!(parameter.kind.as_str(), "const char *" | "char *" | "bool *") {
+                continue;
+            }
+            for by in [1, 2, 4] {
+                if by == 4 && parameter.kind == "uint32_t *" {
+                    continue;
+                }
+                let fixture = Fixture::new();
+                let mut arguments = Arguments::good(&fixture, &function);
+                arguments.values[at] += by;
+                let status = run(call, &arguments);
+                assert_eq!(status, UNALIGNED_POINTER, "{}: {} by {by}", function.name, parameter.name);
+                arguments.nothing(&function, at, "an unaligned pointer");
+            }
+        }
+    }
+}
+
+const REGISTRY_SHIFT: u32 = 47;
+
+/// The handles that a function has to refuse, and with which status.
+fn wrong_handles(kind: &str, fixture: &Fixture, other: &Fixture, stale: &[(&str, u64); 6]) -> Vec<(u64, i32, String)> {
+    let good = fixture.handle(kind);
+    let tag = HANDLES.iter().find(|(name, _)| *name == kind).expect("a handle").1;
+    let mut wrong = vec![(0, NULL_HANDLE, "null".to_owned())];
+    for (name, _) in HANDLES.iter().filter(|(name, _)| *name != kind) {
+        wrong.push((fixture.handle(name), WRONG_HANDLE_TYPE, format!("the handle of another type: {name}")));
+        wrong.push((other.handle(name), WRONG_HANDLE_TYPE, format!("another registry's, of another type: {name}")));
+    }
+    for (name, handle) in stale {
+        let status = if *name == kind { STALE_HANDLE } else { WRONG_HANDLE_TYPE };
+        wrong.push((*handle, status, format!("a stale {name}")));
+    }
+    for forged in [0, 7] {
+        wrong.push((forged << 60 | good & !(7 << 60), FORGED_HANDLE, format!("a type that there is not: {forged}")));
+    }
+    wrong.push((good | 1 << 63, FORGED_HANDLE, "the top bit".to_owned()));
+    wrong.push((good & 0xFFFF_FFFF, FORGED_HANDLE, "the low half alone".to_owned()));
+    // A number that no registry here has; what belongs to the process has number 0.
+    let number = good >> REGISTRY_SHIFT & 0x1FFF;
+    let far = if number == 0 { 4711 } else { (number + 4000) % 8191 + 1 };
+    let foreign = tag << 60 | far << REGISTRY_SHIFT | good & ((1 << REGISTRY_SHIFT) - 1);
+    wrong.push((foreign, FOREIGN_HANDLE, "of a registry that there is not".to_owned()));
+    if kind == "mreg_registry" {
+        // One generation on from the newest was not given out yet.
+        wrong.push((good + 1, FORGED_HANDLE, "a generation that was not given out yet".to_owned()));
+    } else {
+        wrong.push((good | 0x1FF_FFFF << 22, FORGED_HANDLE, "an index that was never used".to_owned()));
+    }
+    wrong
+}
+
+#[test]
+fn every_wrong_handle_for_every_handle() {
+    let (other, stale) = (Fixture::new(), Fixture::new().end());
+    let mut tried = 0;
+    for (function, call) in functions() {
+        for (at, parameter) in function.parameters.iter().enumerate().filter(|(_, one)| one.is_handle()) {
+            let fixture = Fixture::new();
+            for (handle, expected, what) in wrong_handles(&parameter.kind, &fixture, &other, &stale) {
+                let mut arguments = Arguments::good(&fixture, &function);
+                arguments.values[at] = handle;
+                let optional = at > 0 && parameter.kind == "mreg_owner";
+                if handle == 0 && (optional || NULL_IS_NOTHING.contains(&function.name.as_str())) {
+                    assert_eq!(run(call, &arguments), OK, "{}: {} is null", function.name, parameter.name);
+                    continue;
+                }
+                let status = run(call, &arguments);
+                let message = format!("{}: {}: {what}: {handle:#x}", function.name, parameter.name);
+                // The registry that a stale owner was of may be another one than the call's: that is looked at first.
+                let other_registry = optional && expected == STALE_HANDLE && status == FOREIGN_HANDLE;
+                assert!(status == expected || other_registry, "{message}: {status}, and not {expected}");
+                arguments.nothing(&function, at, &message);
+                tried += 1;
+            }
+            let kept = owner_is_valid(fixture.owner) && model_is_valid(fixture.model);
+            assert!(kept, "{}: what fails changes nothing", function.name);
+        }
+    }
+    assert!(tried > 900, "{tried}");
+}
+
+#[test]
+fn an_owner_of_another_registry_is_foreign() {
+    let (fixture, other) = (Fixture::new(), Fixture::new());
+    for (data_source, app) in [(other.source, 0), (0, other.owner), (fixture.source, other.owner)] {
+        assert_eq!(code(move_to(fixture.model, data_source, app, "")), FOREIGN_HANDLE);
+        let model = Model { data_source, app, ..Model::new("Another") };
+        assert_eq!(code(model.register(fixture.registry.0)), FOREIGN_HANDLE);
+    }
+    assert_eq!(code(drop_tenant(fixture.registry.0, "global", other.owner)), FOREIGN_HANDLE);
+}
+
+#[test]
+fn random_bits_for_every_handle() {
+    let fixture = Fixture::new();
+    let mut random = Random::new(4711);
+    let before = stats(fixture.registry.0);
+    for (function, call) in functions() {
+        for (at, parameter) in function.parameters.iter().enumerate().filter(|(_, one)| one.is_handle()) {
+            let good = fixture.handle(&parameter.kind);
+            for step in 0..300 {
+                let handle = match step % 3 {
+                    0 => random.word(),
+                    // A handle with a bit or two turned over.
+                    1 => good ^ (1 << random.below(64)),
+                    _ => good ^ (1 << random.below(64)) ^ (1 << random.below(64)),
+                };
+                // Turned over bits can make a handle that was given out; the tag says of what kind.
+                let given_out = |tag: u64| (1..=6).contains(&tag) && handle & 0x3F_FFFF == good & 0x3F_FFFF;
+                if handle == good || given_out(handle >> 60) {
+                    continue;
+                }
+                let mut arguments = Arguments::good(&fixture, &function);
+                arguments.values[at] = handle;
+                let status = run(call, &arguments);
+                // Another handle of the process, of this type, that another test was given.
+                let others = status == OK && handle >> 60 == good >> 60 && handle >> 22 & 0x1FF_FFFF < 64;
+                let refused = (NULL_HANDLE..=STALE_HANDLE).contains(&status);
+                assert!(refused || others, "{}: {} {handle:#x}: {status}", function.name, parameter.name);
+            }
+        }
+    }
+    let now = stats(fixture.registry.0);
+    assert_eq!((now.models, now.owners), (before.models, before.owners));
+    for _ in 0..100_000 {
+        let handle = random.word();
+        assert!(!owner_is_valid(handle) && !model_is_valid(handle), "{handle:#x}");
+    }
+}
+
+#[test]
+fn a_handle_fits_a_signed_number_and_its_low_half_is_none() {
+    let fixture = Fixture::new();
+    for (kind, tag) in HANDLES {
+        let handle = fixture.handle(kind);
+        assert_eq!(handle >> 63, 0, "{kind}: the top bit is 0");
+        assert_eq!(handle >> 60, tag, "{kind}");
+        for half in [handle & 0xFFFF_FFFF, handle as u32 as i32 as i64 as u64] {
+            assert!(!owner_is_valid(half) && !model_is_valid(half), "{kind}");
+            assert_ne!(call!(mreg_registry_clear(half)), Ok(()), "{kind}");
+        }
+    }
+}
+
+#[test]
+fn handles_that_were_freed_stay_stale() {
+    let mut stale = Vec::new();
+    for _ in 0..200 {
+        stale.push(Fixture::new().end());
+        if stale.len().is_multiple_of(25) {
+            let now = Fixture::new();
+            for old in &stale {
+                let by_kind = |kind| old.iter().find(|(name, _)| *name == kind).expect("a handle").1;
+                assert_eq!(code(generation(by_kind("mreg_registry"))), STALE_HANDLE);
+                assert_eq!(code(models_of(by_kind("mreg_owner"))), STALE_HANDLE);
+                assert_eq!(code(model_name(by_kind("mreg_model"))), STALE_HANDLE);
+                assert_eq!(code(free_schema(by_kind("mreg_schema"))), STALE_HANDLE);
+                assert_eq!(code(free_snapshot(by_kind("mreg_snapshot"))), STALE_HANDLE);
+                assert_eq!(code(call!(mreg_load_report_free(by_kind("mreg_load_report")))), STALE_HANDLE);
+            }
+            drop(now);
+        }
+    }
+}
+
+#[test]
+fn init_functions_take_null_and_unaligned_memory() {
+    macro_rules! init {
+        ($($function:ident $kind:ident;)*) => {$({
+            let mut memory = vec![0x55_u8; size_of::<capi::$kind>() + 16];
+            // SAFETY: NULL does nothing; the memory has room for the struct at an odd address.
+            unsafe {
+                capi::$function(std::ptr::null_mut());
+                capi::$function(memory.as_mut_ptr().add(1).cast());
+            }
+            let size = usize::from_ne_bytes(memory[1..9].try_into().expect("eight bytes"));
+            assert_eq!(size, size_of::<capi::$kind>());
+            assert!(memory[9..=size].iter().all(|byte| *byte == 0), "{}", stringify!($function));
+            assert_eq!((memory[0], memory[size + 1]), (0x55, 0x55), "{}", stringify!($function));
+        })*};
+    }
+    init! {
+        mreg_error_init mreg_error;
+        mreg_registry_options_init mreg_registry_options;
+        mreg_registry_stats_init mreg_registry_stats;
+        mreg_owner_options_init mreg_owner_options;
+        mreg_model_options_init mreg_model_options;
+        mreg_tenant_info_init mreg_tenant_info;
+        mreg_schema_options_init mreg_schema_options;
+        mreg_schema_info_init mreg_schema_info;
+        mreg_load_options_init mreg_load_options;
+        mreg_load_info_init mreg_load_info;
+        mreg_problem_init mreg_problem;
+    }
+}

@@ -1,0 +1,181 @@
+//! Every function of the header, to be called with arguments that a test chooses one by one.
+
+use std::collections::BTreeMap;
+
+use super::capi;
+use modelreg::capi::mreg_error;
+
+/// A parameter as the header declares it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Parameter {
+    pub kind: String,
+    pub name: String,
+}
+
+/// A function as the header declares it, without its `error`.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    pub name: String,
+    pub parameters: Vec<Parameter>,
+    pub has_error: bool,
+}
+
+/// What the header declares.
+pub fn declared() -> Vec<Declared> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/include/modelreg.h");
+    let mut text = std::fs::read_to_string(path).expect("the header can be read");
+    while let Some(begin) = text.find("/*") {
+        let end = text[begin..].find("*/").expect("a comment ends") + begin + 2;
+        text.replace_range(begin..end, " ");
+    }
+    let mut functions = Vec::new();
+    for (at, _) in text.match_indices("mreg_") {
+        let name: String = text[at..].chars().take_while(|one| one.is_ascii_alphanumeric() || *one == '_').collect();
+        let rest = &text[at + name.len()..];
+        let preceded = text[..at].ends_with(|one: char| one.is_ascii_alphanumeric() || one == '_');
+        if preceded || !rest.starts_with('(') {
+            continue;
+        }
+        let Some(end) = rest.find(");") else { continue };
+        let mut parameters: Vec<Parameter> = rest[1..end].split(',').map(parameter).collect();
+        parameters.retain(|one| one.kind != "void");
+        let has_error = parameters.last().is_some_and(|last| last.kind == "mreg_error *" && name != "mreg_error_init");
+        if has_error {
+            parameters.pop();
+        }
+        functions.push(Declared { name, parameters, has_error });
+    }
+    functions
+}
+
+fn parameter(text: &str) -> Parameter {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let split = text.rfind([' ', '*']).map_or(text.len(), |at| at + 1);
+    Parameter { kind: text[..split].trim().to_owned(), name: text[split..].to_owned() }.or_void(&text)
+}
+
+impl Parameter {
+    fn or_void(self, text: &str) -> Parameter {
+        if text == "void" { Parameter { kind: text.to_owned(), name: String::new() } } else { self }
+    }
+
+    pub fn is_handle(&self) -> bool {
+        HANDLES.iter().any(|(kind, _)| *kind == self.kind)
+    }
+
+    pub fn is_pointer(&self) -> bool {
+        self.kind.ends_with('*')
+    }
+
+    /// Text or a struct that the function reads.
+    pub fn is_input(&self) -> bool {
+        self.kind.starts_with("const ") && !self.kind.ends_with("**")
+    }
+
+    /// The room for a list or a text, with a capacity beside it.
+    pub fn is_buffer(&self) -> bool {
+        matches!(self.name.as_str(), "buffer" | "models")
+    }
+}
+
+/// The types of handles, with their tags.
+pub const HANDLES: [(&str, u64); 6] = [
+    ("mreg_registry", 1),
+    ("mreg_owner", 2),
+    ("mreg_model", 3),
+    ("mreg_schema", 4),
+    ("mreg_snapshot", 5),
+    ("mreg_load_report", 6),
+];
+
+pub type Call = fn(&[u64], *mut mreg_error) -> i32;
+
+macro_rules! table {
+    ($($function:ident $($at:literal)*;)*) => {
+        /// How each function that can fail is called, each argument given as a 64-bit number.
+        pub fn calls() -> BTreeMap<&'static str, (usize, Call)> {
+            let mut calls: BTreeMap<&'static str, (usize, Call)> = BTreeMap::new();
+            $(
+                // SAFETY: the tests give pointers to memory of theirs, or ones that the function has to refuse.
+                let call: Call = |a, error| unsafe { let _ = a; capi::$function($(a[$at] as _,)* error) };
+                let arguments: &[usize] = &[$($at),*];
+                calls.insert(stringify!($function), (arguments.len(), call));
+            )*
+            calls
+        }
+    };
+}
+
+table! {
+    mreg_registry_create 0 1;
+    mreg_registry_default 0;
+    mreg_registry_destroy 0;
+    mreg_registry_clear 0;
+    mreg_registry_reclaim 0;
+    mreg_registry_generation 0 1;
+    mreg_registry_get_stats 0 1;
+    mreg_registry_models 0 1 2 3;
+    mreg_registry_hold_models 0 1;
+    mreg_registry_find_model 0 1 2 3;
+    mreg_owner_kind_register 0 1 2 3;
+    mreg_owner_create 0 1 2;
+    mreg_owner_release 0;
+    mreg_owner_kind 0 1;
+    mreg_owner_name 0 1 2 3;
+    mreg_owner_tenant 0 1 2 3;
+    mreg_owner_user_data 0 1;
+    mreg_owner_registry 0 1;
+    mreg_owner_freshness_words 0 1 2;
+    mreg_owner_invalidate 0;
+    mreg_owner_models 0 1 2 3 4 5;
+    mreg_owner_models_on 0 1 2 3 4 5;
+    mreg_owner_names 0 1 2 3 4 5 6;
+    mreg_owner_has 0 1 2 3 4;
+    mreg_owner_get 0 1 2 3 4;
+    mreg_owner_hold_models 0 1 2;
+    mreg_owner_hold_models_on 0 1 2;
+    mreg_model_register 0 1 2;
+    mreg_model_unregister 0;
+    mreg_model_move 0 1 2 3 4;
+    mreg_model_hold 0;
+    mreg_model_unhold 0;
+    mreg_model_name 0 1 2 3;
+    mreg_model_settings 0 1 2 3;
+    mreg_model_schema 0 1;
+    mreg_model_user_data 0 1;
+    mreg_model_registered_at 0 1;
+    mreg_model_owners 0 1 2 3;
+    mreg_model_tenant 0 1 2 3;
+    mreg_model_registry 0 1;
+    mreg_snapshot_free 0;
+    mreg_snapshot_models 0 1 2 3 4;
+    mreg_snapshot_name 0 1 2 3 4;
+    mreg_snapshot_settings 0 1 2 3 4;
+    mreg_snapshot_schema 0 1 2;
+    mreg_snapshot_registered_at 0 1 2;
+    mreg_snapshot_user_data 0 1 2;
+    mreg_tenant_get_info 0 1 2 3;
+    mreg_tenant_next 0 1 2;
+    mreg_tenant_find_model 0 1 2 3 4 5;
+    mreg_tenant_models 0 1 2 3 4 5;
+    mreg_tenant_drop 0 1 2 3 4;
+    mreg_tenant_drop_idle 0 1 2;
+    mreg_schema_parse 0 1 2 3;
+    mreg_schema_builtin 0 1 2;
+    mreg_schema_free 0;
+    mreg_schema_get_info 0 1;
+    mreg_schema_name 0 1 2 3;
+    mreg_schema_base 0 1 2 3;
+    mreg_schema_settings 0 1 2 3;
+    mreg_schema_to_json 0 1 2 3;
+    mreg_schema_same_structure 0 1 2;
+    mreg_schema_property_flags 0 1 2;
+    mreg_schema_property_name 0 1 2 3 4;
+    mreg_schema_property_type 0 1 2 3 4;
+    mreg_schema_property_attributes 0 1 2 3 4;
+    mreg_application_load 0 1 2 3 4;
+    mreg_load_report_free 0;
+    mreg_load_report_get_info 0 1;
+    mreg_load_report_data_source 0 1 2;
+    mreg_load_report_problem 0 1 2;
+}
