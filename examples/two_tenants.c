@@ -106,30 +106,35 @@ struct answer {
 static struct answer models_of(mreg_owner owner)
 {
     mreg_error error = MREG_ERROR_INIT;
-    struct answer answer = {"", "nobody", 0};
-    mreg_snapshot snapshot = MREG_NULL;
+    struct answer answer = {"", "nobody's", 0};
+    char names[256] = "";
     mreg_stamp stamp;
     size_t count = 0;
     size_t written = 0;
 
-    /* A held snapshot holds its models, so their user_data may be used until it is freed. */
-    check(mreg_owner_hold_models(owner, MREG_KIND_ANY, &snapshot, &error), &error);
-    check(mreg_snapshot_models(snapshot, NULL, 0, &count, &stamp, &error), &error);
+    /* The names come one after the other, each with a NUL at its end. They are few and short here. */
+    check(mreg_owner_names(owner, MREG_KIND_ANY, names, sizeof names, NULL, &count, &stamp, &error), &error);
     answer.stamp = stamp.stamp;
+    const char *name = names;
     written += (size_t)snprintf(answer.list, sizeof answer.list, "[");
     for (size_t position = 0; position < count; position++) {
-        char name[64];
-        void *user_data = NULL;
-        check(mreg_snapshot_name(snapshot, position, name, sizeof name, NULL, &error), &error);
-        check(mreg_snapshot_user_data(snapshot, position, &user_data, &error), &error);
-        if (position == 0)
-            snprintf(answer.whose, sizeof answer.whose, "%s", ((struct record *)user_data)->whose);
         if (written < sizeof answer.list)
             written += (size_t)snprintf(answer.list + written, sizeof answer.list - written, "%s%s",
                                         position == 0 ? "" : ", ", name);
+        name += strlen(name) + 1;
     }
     if (written < sizeof answer.list)
         snprintf(answer.list + written, sizeof answer.list - written, "]");
+
+    /* A name holds nothing. A held snapshot holds its models, so their user_data may be used until it is freed. */
+    mreg_snapshot snapshot = MREG_NULL;
+    check(mreg_owner_hold_models(owner, MREG_KIND_ANY, &snapshot, &error), &error);
+    check(mreg_snapshot_models(snapshot, NULL, 0, &count, NULL, &error), &error);
+    if (count != 0) {
+        void *user_data = NULL;
+        check(mreg_snapshot_user_data(snapshot, 0, &user_data, &error), &error);
+        snprintf(answer.whose, sizeof answer.whose, "%s", ((struct record *)user_data)->whose);
+    }
     check(mreg_snapshot_free(snapshot, &error), &error);
     return answer;
 }
