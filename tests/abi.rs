@@ -133,6 +133,9 @@ const CANNOT_PANIC: [&str; 7] = [
     "mreg_version_string",
 ];
 
+/// The helpers of `src/capi/mod.rs` that leave an exported function nothing to panic with.
+const GUARDS: [&str; 4] = ["guard", "guard_text", "guard_due", "init"];
+
 /// Whether the code calls a function of this name.
 fn calls(code: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -151,7 +154,7 @@ fn the_source_exports_what_the_header_declares() {
 fn every_exported_function_is_guarded() {
     let mut wrong = Vec::new();
     for Exported { name, abi, body, file } in exported() {
-        let guards = ["guard", "guard_due", "init"].iter().filter(|guard| calls(&body, guard)).count();
+        let guards = GUARDS.iter().filter(|guard| calls(&body, guard)).count();
         let is_listed = CANNOT_PANIC.contains(&name.as_str());
         if is_listed == (guards > 0) {
             let what =
@@ -178,6 +181,21 @@ fn every_exported_function_is_guarded() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_guards_catch_panics() {
+    let text = fs::read_to_string(root().join("src/capi/mod.rs")).expect("the source can be read");
+    let body = |name: &str| {
+        let (_, rest) = text.split_once(&format!("unsafe fn {name}")).unwrap_or_else(|| panic!("{name} is not there"));
+        rest.split_once("\n}").expect("a function has an end").0.split_once("{\n").expect("a function has a body").1
+    };
+    assert!(body("guard(").contains("catch_unwind(AssertUnwindSafe(work))"));
+    for name in ["guard_text", "guard_due"] {
+        assert!(calls(body(name), "guard"), "{name} does not go through guard");
+    }
+    // This one stores a constant.
+    assert!(body("init<").contains("pointer.write_unaligned(T::DEFAULT)"));
 }
 
 #[test]
@@ -260,7 +278,7 @@ fn versions_statuses_and_constants_agree() {
     let source = scratch.join("constants.c");
     fs::write(&source, program_of_constants()).expect("a file can be written");
     let tool = support::compiler(Language::C).expect("a C compiler is needed: install gcc or clang, or set CC");
-    let programs = support::compile_twice(&tool, "c11", &[], &source, &scratch.join("constants"));
+    let programs = support::compile_twice(support::library(), &tool, "c11", &[], &source, &scratch.join("constants"));
     for program in programs.unwrap_or_else(|complaint| panic!("{complaint}")) {
         let outcome = support::run(&mut Command::new(&program), &program, Duration::from_secs(60));
         assert_eq!(outcome.status, Some(0), "{}: {}\n{}", program.display(), outcome.ending, outcome.said());

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use support::{Language, root, say};
+use support::{Language, Library, root, say};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -21,6 +21,7 @@ struct Case {
     name: String,
     source: PathBuf,
     language: Language,
+    library: fn() -> &'static Library,
     defines: &'static [&'static str],
     arguments: Vec<String>,
     /// The exit status that it has to have.
@@ -34,7 +35,7 @@ impl Case {
         // A small run is enough for what needs arguments.
         let arguments: &[&str] = if name == "threads" { &["200"] } else { &[] };
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        Case { name, source, language, defines: &[], arguments, status: 0 }
+        Case { name, source, language, library: support::library, defines: &[], arguments, status: 0 }
     }
 
     fn is_example(&self) -> bool {
@@ -50,7 +51,8 @@ impl Case {
         };
         let standard = if self.language == Language::C { "c11" } else { "c++17" };
         let to = scratch.join(self.name.replace('/', "_"));
-        let programs = match support::compile_twice(&tool, standard, self.defines, &self.source, &to) {
+        let programs = match support::compile_twice((self.library)(), &tool, standard, self.defines, &self.source, &to)
+        {
             Ok(programs) => programs,
             Err(complaint) => {
                 say(&format!("FAILED {}: it does not compile", self.name));
@@ -157,11 +159,19 @@ fn the_tests_in_c_run() {
 fn a_cache_without_its_check_is_caught() {
     let source = root().join("examples/threads.c");
     assert!(source.is_file(), "examples/threads.c is not there");
-    let name = "threads -DTHREADS_CACHE_WITHOUT_CHECK".to_owned();
-    run_all(
-        "broken-cache",
-        vec![Case { name, defines: &["-DTHREADS_CACHE_WITHOUT_CHECK"], status: 1, ..Case::new(source) }],
-    );
+    let in_the_host = Case {
+        name: "threads -DTHREADS_CACHE_WITHOUT_CHECK".to_owned(),
+        defines: &["-DTHREADS_CACHE_WITHOUT_CHECK"],
+        status: 1,
+        ..Case::new(source.clone())
+    };
+    let in_the_library = Case {
+        name: "threads with test-unchecked-reads".to_owned(),
+        library: support::library_without_checks,
+        status: 1,
+        ..Case::new(source)
+    };
+    run_all("broken-cache", vec![in_the_host, in_the_library]);
 }
 
 /// Applications of the shared data that have something to report.

@@ -178,7 +178,7 @@ fn macros_and_functions_give_the_same_bytes() {
         let Some(tool) = support::compiler(language) else { continue };
         let source = scratch.join(if language == Language::C { "initializers.c" } else { "initializers.cpp" });
         let to = scratch.join(format!("initializers-{standard}"));
-        match support::compile_twice(&tool, standard, &[], &source, &to) {
+        match support::compile_twice(support::library(), &tool, standard, &[], &source, &to) {
             Err(complaint) => wrong.push(complaint),
             Ok(programs) => {
                 for program in programs {

@@ -6,6 +6,7 @@ pub mod header;
 
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -49,43 +50,60 @@ fn features() -> Vec<&'static str> {
 }
 
 /// The library with the profile and the features of this test.
-///
-/// The files beside this test cannot be trusted: cargo names them alike whatever the features, and takes them for fresh
-/// when a build with others has overwritten them. So cargo builds them in a directory that no other build writes to, one
-/// for each set of features; that takes no lock which a cargo outside could hold.
 pub fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let (profile, target) = profile();
-        let features = features();
-        let name = if features.is_empty() { "default".to_owned() } else { features.join("+") };
-        let target = target.join("c-library").join(name);
-        let mut cargo = Command::new(cargo());
-        cargo.args(["rustc", "--lib", "--offline", "--color", "never", "--manifest-path"]);
-        cargo.arg(root().join("Cargo.toml")).arg("--target-dir").arg(&target);
-        cargo.args(["--profile", if profile == "debug" { "dev" } else { &profile }]);
-        cargo.args(["--features", &features.join(","), "--", "--print", "native-static-libs"]);
-        // A triple would put the libraries elsewhere.
-        cargo.env_remove("CARGO_BUILD_TARGET");
-        let output = cargo.output().expect("cargo can be run");
-        let log = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "the library cannot be built: {cargo:?}\n{log}");
-        // Cargo repeats the note where there was nothing to build.
-        let note = log.lines().filter_map(|line| line.split_once("native-static-libs:")).next_back();
-        let native = note.unwrap_or_else(|| panic!("rustc says nothing of native libraries:\n{log}")).1;
-        let built = target.join(&profile);
-        let shared = built.join(format!("libmodelreg.so.{}", soname_version()));
-        // Renamed into its place: another test may be doing the same.
-        let link = built.join(format!("link-{}", std::process::id()));
-        let _ = fs::remove_file(&link);
-        std::os::unix::fs::symlink("libmodelreg.so", &link).expect("a link can be made");
-        fs::rename(&link, &shared).expect("a link can be renamed");
-        Library {
-            shared,
-            archive: built.join("libmodelreg.a"),
-            native: native.split_whitespace().map(str::to_owned).collect(),
-        }
-    })
+    LIBRARY.get_or_init(|| build(&features()))
+}
+
+/// As [`library`], wrong on purpose: readers check nothing.
+pub fn library_without_checks() -> &'static Library {
+    static LIBRARY: OnceLock<Library> = OnceLock::new();
+    LIBRARY.get_or_init(|| build(&[&features()[..], &["test-unchecked-reads"]].concat()))
+}
+
+/// Builds the library with these features.
+///
+/// The files beside this test cannot be trusted: cargo names them alike whatever the features, and another build may
+/// have overwritten them. So cargo builds them in a directory that no other build writes to, which takes no lock that a
+/// cargo outside could hold; what it makes is copied away before a build with other features may begin.
+fn build(features: &[&str]) -> Library {
+    let (profile, target) = profile();
+    let target = target.join("c-library");
+    fs::create_dir_all(&target).expect("a directory can be made");
+    let lock = File::create(target.join(".lock")).expect("a file can be made");
+    // SAFETY: the file is open; the lock goes with it at the end of this function.
+    let locked = unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_EX) };
+    assert_eq!(locked, 0, "the directory cannot be locked");
+
+    let mut cargo = Command::new(cargo());
+    cargo.args(["rustc", "--lib", "--offline", "--color", "never", "--manifest-path"]);
+    cargo.arg(root().join("Cargo.toml")).arg("--target-dir").arg(&target);
+    cargo.args(["--profile", if profile == "debug" { "dev" } else { &profile }]);
+    cargo.args(["--features", &features.join(","), "--", "--print", "native-static-libs"]);
+    // A triple would put the libraries elsewhere.
+    cargo.env_remove("CARGO_BUILD_TARGET");
+    let output = cargo.output().expect("cargo can be run");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the library cannot be built: {cargo:?}\n{log}");
+    // Cargo repeats the note where there was nothing to build.
+    let note = log.lines().filter_map(|line| line.split_once("native-static-libs:")).next_back();
+    let native = note.unwrap_or_else(|| panic!("rustc says nothing of native libraries:\n{log}")).1;
+
+    let name = if features.is_empty() { "default".to_owned() } else { features.join("+") };
+    let directory = target.join(format!("{profile}-{name}"));
+    fs::create_dir_all(&directory).expect("a directory can be made");
+    let copy = |from: &str, to: &str| {
+        // Renamed into its place, where programs may be running with the one before.
+        let (new, to) = (directory.join(format!("{to}.new")), directory.join(to));
+        fs::copy(target.join(&profile).join(from), &new).expect("a library can be copied");
+        fs::rename(new, &to).expect("a library can be renamed");
+        to
+    };
+    Library {
+        shared: copy("libmodelreg.so", &format!("libmodelreg.so.{}", soname_version())),
+        archive: copy("libmodelreg.a", "libmodelreg.a"),
+        native: native.split_whitespace().map(str::to_owned).collect(),
+    }
 }
 
 fn cargo() -> String {
@@ -148,17 +166,17 @@ pub fn compile(mut command: Command) -> Result<(), String> {
     Err(format!("{command:?}\n{}", String::from_utf8_lossy(&said)))
 }
 
-/// Compiles one source file to an object beside `to`, and links it to the shared and to the static library.
+/// Compiles one source file to an object beside `to`, and links it to the shared and to the static form of a library.
 ///
 /// The programs are `<to>-shared` and `<to>-static`.
 pub fn compile_twice(
+    library: &Library,
     tool: &cc::Tool,
     standard: &str,
     defines: &[&str],
     source: &Path,
     to: &Path,
 ) -> Result<[PathBuf; 2], String> {
-    let library = library();
     let named = |end: &str| PathBuf::from(format!("{}{end}", to.display()));
     let object = named(".o");
     let mut command = tool.to_command();
