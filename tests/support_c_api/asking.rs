@@ -38,7 +38,6 @@ pub fn stamped(owner: u64, kind: u32, on: bool) -> Result<(Vec<u64>, Stamp)> {
             call!(mreg_owner_models(owner, kind, list.as_mut_ptr(), capacity, &mut count, &mut stamp))?;
         }
         if count <= capacity {
-            assert!(list[count..].iter().all(|rest| *rest == u64::MAX), "nothing is written past the list");
             list.truncate(count);
             return Ok((list, stamp.into()));
         }
@@ -67,7 +66,6 @@ pub fn stamped_names(owner: u64, kind: u32) -> Result<(Vec<String>, Stamp)> {
         let buffer = bytes.as_mut_ptr().cast();
         call!(mreg_owner_names(owner, kind, buffer, capacity, &mut length, &mut count, &mut stamp))?;
         if length <= capacity {
-            assert!(bytes[length..].iter().all(|rest| *rest == 0x55), "nothing is written past the names");
             let text = std::str::from_utf8(&bytes[..length]).expect("names are UTF-8");
             let names: Vec<String> = text.split_terminator('\0').map(str::to_owned).collect();
             assert_eq!(names.len(), count);
