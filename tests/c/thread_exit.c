@@ -1,0 +1,58 @@
+/* A destructor that ends its thread, or in which its thread is cancelled: the library works on, and what else was due runs when the registry is destroyed. */
+
+#define _GNU_SOURCE
+#include "check.h"
+
+#include <pthread.h>
+
+static mreg_registry registry;
+static mreg_owner app;
+static int runs;
+static int ends;
+static int by_cancellation;
+
+static void end_thread(void *user_data)
+{
+    (void)user_data;
+    runs++;
+    if (ends > 0) {
+        ends--;
+        if (by_cancellation) {
+            CHECK(pthread_cancel(pthread_self()) == 0);
+            pthread_testcancel();
+        }
+        pthread_exit(NULL);
+    }
+}
+
+static void *clear(void *unused)
+{
+    (void)unused;
+    OK(mreg_registry_clear(registry, NULL));
+    CHECK(!"the destructor ends the thread");
+    return NULL;
+}
+
+int main(void)
+{
+    pthread_t thread;
+    int round;
+    for (round = 0; round < 20; round++) {
+        registry = new_registry();
+        app = new_owner(registry, MREG_KIND_APP, "");
+        new_model(registry, "One", app, NULL, end_thread);
+        new_model(registry, "Two", app, NULL, end_thread);
+        new_model(registry, "Three", app, NULL, end_thread);
+        runs = 0;
+        by_cancellation = round % 2;
+        ends = 1;
+        CHECK(pthread_create(&thread, NULL, clear, NULL) == 0);
+        CHECK(pthread_join(thread, NULL) == 0);
+        CHECK(runs == 1);
+        CHECK(count_of(app) == 0);
+        whole_api_works(registry);
+        OK(mreg_registry_destroy(registry, NULL));
+        CHECK(runs == 3);
+    }
+    return 0;
+}
