@@ -592,3 +592,28 @@ fn what_outlives_its_registry_is_let_go_without_it() {
         assert_eq!(stats(Registry::new().0).bytes_in_use, 0);
     }
 }
+
+#[test]
+fn a_host_that_unwinds_may_call_the_library() {
+    /// Lets go while its thread unwinds.
+    struct LetsGo(u64, u64);
+    impl Drop for LetsGo {
+        fn drop(&mut self) {
+            unregister(self.1).expect("unregister");
+            call!(mreg_registry_clear(self.0)).expect("clear");
+        }
+    }
+    let registry = Registry::new();
+    let model = Model::new("User").add(&registry);
+    let ended = std::thread::spawn({
+        let registry = registry.0;
+        move || {
+            let _lets_go = LetsGo(registry, model);
+            std::panic::resume_unwind(Box::new("the host's own panic"));
+        }
+    });
+    assert!(ended.join().is_err());
+    assert_eq!(generation(registry.0), Ok(2));
+    Model::new("User").add(&registry);
+    use_everything(&registry);
+}
