@@ -481,7 +481,7 @@ typedef struct mreg_owner_options {
     mreg_text port;
     /** Data source: the database; where it is empty, the last path segment of `url`, else `default`. */
     mreg_text database;
-    /** Data source: the URL; only used for the database. */
+    /** Data source: the URL; only used for the database. At most 8,192 bytes. */
     mreg_text url;
     /** The host's pointer, which the library keeps and gives back. */
     void *user_data;
@@ -618,7 +618,7 @@ mreg_status mreg_owner_registry(mreg_owner owner, mreg_registry *registry, mreg_
  * process lives, also after the owner is released.
  *
  * While both words equal those that a list came back with, that list is the answer. A word may change without the answer
- * changing; then the list comes back with the same stamp.
+ * changing, as when a question builds one of the owner's lists; then the list comes back with the same stamp.
  *
  * Errors: as `mreg_owner_kind`. Any thread. Since 0.1.0.
  */
@@ -1200,19 +1200,22 @@ typedef struct mreg_schema_options {
 typedef struct mreg_schema_info {
     /** `sizeof(mreg_schema_info)`, set by the caller. */
     size_t struct_size;
-    /** All properties, own and inherited ones: what `mreg_schema_property` counts by. */
+    /** All properties, own and inherited ones: those that `mreg_schema_property_name` and its like count by. */
     uint64_t properties;
     /** Own properties. */
     uint64_t own;
     /** Inherited properties. */
     uint64_t inherited;
-    /** Members of the definition's own `properties`, those that hide a property included. */
+    /**
+     * Members of the definition's own `properties`, equal names once: own ones, those that are `false` or `null`, and where a
+     * loaded file had such, those of an impossible type.
+     */
     uint64_t declared;
-    /** Members that hide an inherited property (`false` or `null`). */
+    /** Members that are `false` or `null`: they hide the inherited property of their name, if there is one. */
     uint64_t hidden;
     /** Properties inside anonymous types of own properties, at every level. */
     uint64_t nested;
-    /** `MREG_STRUCTURE_SIMPLE` or `MREG_STRUCTURE_COMPLEX`. */
+    /** One of the `MREG_STRUCTURE_` numbers; a schema is `MREG_STRUCTURE_SIMPLE` or `MREG_STRUCTURE_COMPLEX`. */
     uint32_t structure_kind;
     /** 0 for flat properties, one more for each nesting. */
     uint32_t structure_depth;

@@ -42,7 +42,13 @@ unsafe extern "C-unwind" fn destroy(user_data: *mut c_void) {
     DESTROYED.fetch_add(1, Ordering::Relaxed);
 }
 
-fn register(registry: mreg_registry, name: &str, data_source: mreg_owner, app: mreg_owner, value: u64) -> (i32, mreg_model) {
+fn register(
+    registry: mreg_registry,
+    name: &str,
+    data_source: mreg_owner,
+    app: mreg_owner,
+    value: u64,
+) -> (i32, mreg_model) {
     let mut options = std::mem::MaybeUninit::uninit();
     let mut model = 0;
     // SAFETY: `init` fills the options; texts live longer than the call.

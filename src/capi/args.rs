@@ -84,6 +84,27 @@ pub(crate) unsafe fn buffer<'a, T>(pointer: *mut T, capacity: usize, name: &str)
     Ok(unsafe { std::slice::from_raw_parts_mut(pointer.cast(), capacity) })
 }
 
+/// The caller's array of arguments; `(NULL, 0)` is the empty one.
+///
+/// # Safety
+/// A pointer that is neither NULL nor unaligned points to `count` values that do not change during the call.
+pub(crate) unsafe fn array<'a, T>(pointer: *const T, count: usize, name: &str) -> Result<&'a [T]> {
+    if count == 0 {
+        return Ok(&[]);
+    }
+    if pointer.is_null() {
+        return Err(null(name));
+    }
+    if !pointer.is_aligned() {
+        return Err(unaligned(name));
+    }
+    if count > isize::MAX as usize / size_of::<T>() {
+        return Err(too_long(name, count, isize::MAX as usize / size_of::<T>()));
+    }
+    // SAFETY: not null, aligned, not larger than an object can be, and promised by the caller.
+    Ok(unsafe { std::slice::from_raw_parts(pointer, count) })
+}
+
 #[cold]
 fn too_long(name: &str, length: usize, limit: usize) -> Error {
     Error::new(Status::ERROR_TOO_LONG, name, format!("{name}: length {length} is too long (the limit is {limit})"))
@@ -174,6 +195,17 @@ pub(crate) unsafe fn put_text<T: AsRef<str>>(
         length.put(text.len());
     }
     Ok(())
+}
+
+/// A copy of a text whose size the host chose.
+///
+/// # Errors
+/// `ERROR_OUT_OF_MEMORY`.
+pub(crate) fn owned(text: &str) -> Result<String> {
+    let mut copy = String::new();
+    copy.try_reserve_exact(text.len()).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
+    copy.push_str(text);
+    Ok(copy)
 }
 
 /// A struct that can grow: its first field is its size, set by the caller.

@@ -5,6 +5,8 @@ use std::mem::size_of;
 use std::path::Path;
 use std::sync::Arc;
 
+use once_cell::sync::OnceCell;
+
 use crate::core::apply::Loaded;
 use crate::core::due::DueList;
 use crate::core::handle::Tag;
@@ -14,7 +16,7 @@ use crate::error::{Error, Result, Status};
 use crate::loader::{self, LoadOptions, Plan};
 
 use super::args::{self, Growable};
-use super::{guard, guard_due, mreg_error, mreg_owner, mreg_registry, mreg_status, mreg_text, run_due};
+use super::{Uncancellable, guard, guard_due, mreg_error, mreg_owner, mreg_registry, mreg_status, mreg_text, run_due};
 
 /// What loading an application did, and what was wrong with its files.
 pub type mreg_load_report = u64;
@@ -134,7 +136,8 @@ unsafe impl Growable for mreg_problem {
 
 struct Report {
     plan: Plan,
-    loaded: Option<Loaded>,
+    /// Empty where the registry was not changed.
+    loaded: OnceCell<Loaded>,
 }
 
 static REPORTS: HandleTable<Report> = HandleTable::new(Tag::LoadReport);
@@ -212,7 +215,7 @@ pub unsafe extern "C-unwind" fn mreg_application_load(
     error: *mut mreg_error,
 ) -> mreg_status {
     // SAFETY: as the caller promises.
-    let status = unsafe {
+    let (status, batch) = unsafe {
         guard_due(error, |gone, of| {
             let out = args::out(report, 0, "report")?;
             let directory = args::text(directory, directory_length, "directory")?;
@@ -230,14 +233,23 @@ pub unsafe extern "C-unwind" fn mreg_application_load(
                 tenant: args::text_in(options.tenant, "tenant")?,
                 flags: options.flags,
             };
-            *of = resolve_locked(registry)?.registry.number;
-            let (made, result) = load(registry, directory, &settings, gone)?;
-            let handle = REPORTS.insert(Arc::new(made)).map_err(|(status, _)| status)?;
-            out.put(handle);
+            *of = registry;
+            let _cancelled_later = Uncancellable::begin();
+            let plan = read(directory, settings.environment)?;
+            let report = Arc::new(Report { plan, loaded: OnceCell::new() });
+            // Before anything is changed: after it nothing may fail.
+            let handle = REPORTS.insert(report.clone()).map_err(|(status, _)| status)?;
+            let result = load(registry, directory, &settings, &report, gone);
+            match &result {
+                Err(error) if error.status() != Status::ERROR_LOAD_REFUSED => {
+                    REPORTS.remove(handle)?;
+                }
+                _ => out.put(handle),
+            }
             result
         })
     };
-    run_due(0);
+    run_due(batch, 0);
     status
 }
 
@@ -248,32 +260,26 @@ struct LoadSettings<'a> {
     flags: u32,
 }
 
+fn read(directory: &str, environment: &str) -> Result<Plan> {
+    let environment = (!environment.is_empty()).then(|| environment.to_owned());
+    loader::read_application(Path::new(directory), &LoadOptions { environment })
+}
+
 fn load(
     registry: mreg_registry,
     directory: &str,
     settings: &LoadSettings<'_>,
+    report: &Report,
     gone: &mut DueList,
-) -> Result<(Report, Result<()>)> {
-    let environment = (!settings.environment.is_empty()).then(|| settings.environment.to_owned());
-    let plan = loader::read_application(Path::new(directory), &LoadOptions { environment })?;
+) -> Result<()> {
+    let problems = &report.plan.problems;
     if settings.flags & MREG_LOAD_ALL_OR_NOTHING != 0
-        && let Some(first) = plan.problems.first()
+        && let Some(first) = problems.first()
     {
-        let refused = Error::new(
-            Status::ERROR_LOAD_REFUSED,
-            &first.file,
-            format!(
-                "{directory}: {} found and nothing loaded; the first is in {}: {}",
-                if plan.problems.len() == 1 {
-                    "1 problem".to_owned()
-                } else {
-                    format!("{} problems", plan.problems.len())
-                },
-                first.file,
-                first.error.message()
-            ),
-        );
-        return Ok((Report { plan, loaded: None }, Err(refused)));
+        let count = if problems.len() == 1 { "1 problem".to_owned() } else { format!("{} problems", problems.len()) };
+        let message =
+            format!("{directory}: {count} found and nothing loaded; the first is in {}: {}", first.file, first.error);
+        return Err(Error::new(Status::ERROR_LOAD_REFUSED, &first.file, message));
     }
     let base_name = Path::new(directory).file_name().map(|name| name.to_string_lossy().into_owned());
     let app_name = match settings.app_name {
@@ -281,8 +287,9 @@ fn load(
         name => name.to_owned(),
     };
     let app = (settings.flags & MREG_LOAD_WITHOUT_APP == 0).then_some(app_name.as_str());
-    let loaded = resolve_locked(registry)?.apply(&plan, app, settings.tenant, gone)?;
-    Ok((Report { plan, loaded: Some(loaded) }, Ok(())))
+    let loaded = resolve_locked(registry)?.apply(&report.plan, app, settings.tenant, gone)?;
+    report.loaded.set(loaded).map_err(|_| Status::ERROR_INTERNAL)?;
+    Ok(())
 }
 
 /// Frees a report; what was loaded stays. `MREG_NULL` does nothing and succeeds.
@@ -323,8 +330,8 @@ pub unsafe extern "C" fn mreg_load_report_get_info(
         let out = unsafe { args::out_struct(info, "info") }?;
         let report = REPORTS.get(report)?;
         out.put(mreg_load_info {
-            loaded: u32::from(report.loaded.is_some()),
-            app: report.loaded.as_ref().map_or(0, |loaded| loaded.app),
+            loaded: u32::from(report.loaded.get().is_some()),
+            app: report.loaded.get().map_or(0, |loaded| loaded.app),
             data_sources: report.plan.data_sources.len() as u64,
             models: report.plan.counts.models as u64,
             properties: report.plan.counts.properties as u64,
@@ -357,7 +364,7 @@ pub unsafe extern "C" fn mreg_load_report_data_source(
         let out = unsafe { args::out(owner, 0, "owner") }?;
         let report = REPORTS.get(report)?;
         past_the_end(position, report.plan.data_sources.len(), "data sources")?;
-        out.put(report.loaded.as_ref().map_or(0, |loaded| loaded.data_sources[position]));
+        out.put(report.loaded.get().map_or(0, |loaded| loaded.data_sources[position]));
         Ok(())
     };
     // SAFETY: as the caller promises.

@@ -106,34 +106,73 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
 }
 
 /// As [`guard`], for work that can let go of what has a destructor: `work` lists it, whether it succeeds or fails, and
-/// names the registry. The caller has to call [`run_due`] afterwards.
+/// names the registry by its handle. The caller has to call [`run_due`] with the number afterwards.
 ///
 /// # Safety
 /// As [`guard`].
-unsafe fn guard_due(error: *mut mreg_error, work: impl FnOnce(&mut DueList, &mut u32) -> Result<()>) -> mreg_status {
+unsafe fn guard_due(
+    error: *mut mreg_error,
+    work: impl FnOnce(&mut DueList, &mut u64) -> Result<()>,
+) -> (mreg_status, u64) {
+    // Outside of the guard: what was let go before a panic of ours is due all the same.
+    let (mut gone, mut registry) = (DueList::default(), 0);
     // SAFETY: as the caller of this function promises.
-    unsafe {
-        guard(error, || {
-            let (mut gone, mut registry) = (DueList::default(), 0);
-            let result = work(&mut gone, &mut registry);
-            due::append(registry, gone);
-            result
-        })
-    }
+    let status = unsafe { guard(error, || work(&mut gone, &mut registry)) };
+    let batch = catch_unwind(AssertUnwindSafe(|| due::append(registry, gone))).unwrap_or(0);
+    (status, batch)
 }
 
 /// Calls the destructors that are due, one after the other, with no lock held and no guard around.
 ///
-/// `destroyed` is the number of the registry that was destroyed, or 0.
+/// `batch` is what the call let go; `destroyed` the handle of the registry that it destroyed, or 0.
 #[inline(never)]
-fn run_due(destroyed: u32) {
-    let frame = std::ptr::from_ref(&destroyed).addr();
-    let begun = catch_unwind(|| due::begin(frame, (destroyed != 0).then_some(destroyed)));
+fn run_due(batch: u64, destroyed: u64) {
+    let frame = std::ptr::from_ref(&batch).addr();
+    let begun = catch_unwind(|| due::begin(frame, batch, destroyed));
     let Ok(Some(turn)) = begun else { return };
     // Nothing in this frame needs dropping: an exception of the host's may pass through it.
     while let Ok(Some((destroy, user_data))) = catch_unwind(|| due::take(turn)) {
         // SAFETY: the host handed in the function together with its argument, and the list gives each once.
         unsafe { destroy(user_data.0) };
+    }
+}
+
+/// Keeps the thread from being cancelled inside a call that reads files or random numbers: a cancellation unwinds, and a guard
+/// that it came to would abort the process. It takes effect afterwards.
+struct Uncancellable {
+    #[cfg(target_os = "linux")]
+    before: std::ffi::c_int,
+}
+
+#[cfg(target_os = "linux")]
+unsafe extern "C" {
+    // Not in the libc crate.
+    fn pthread_setcancelstate(state: std::ffi::c_int, before: *mut std::ffi::c_int) -> std::ffi::c_int;
+}
+
+impl Uncancellable {
+    fn begin() -> Self {
+        #[cfg(target_os = "linux")]
+        {
+            // `PTHREAD_CANCEL_DISABLE`, in glibc and musl.
+            const DISABLE: std::ffi::c_int = 1;
+            let mut before = 0;
+            // SAFETY: the state is a valid one, and `before` a place for the old one.
+            unsafe { pthread_setcancelstate(DISABLE, &mut before) };
+            Uncancellable { before }
+        }
+        #[cfg(not(target_os = "linux"))]
+        Uncancellable {}
+    }
+}
+
+impl Drop for Uncancellable {
+    fn drop(&mut self) {
+        #[cfg(target_os = "linux")]
+        // SAFETY: the state is the one that there was before.
+        unsafe {
+            pthread_setcancelstate(self.before, std::ptr::null_mut());
+        }
     }
 }
 

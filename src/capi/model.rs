@@ -9,7 +9,7 @@ use crate::core::registry::{Locked, resolve_locked};
 use crate::core::state::ModelRecord;
 use crate::error::{Error, Result, Status};
 
-use super::args::{self, Growable};
+use super::args::{self, Growable, Out};
 use super::owner::handle_of;
 use super::{
     guard, guard_due, guard_text, mreg_destructor, mreg_error, mreg_owner, mreg_registry, mreg_schema, mreg_status,
@@ -99,20 +99,21 @@ pub unsafe extern "C-unwind" fn mreg_model_register(
     error: *mut mreg_error,
 ) -> mreg_status {
     // SAFETY: as the caller promises.
-    let status = unsafe {
+    let (status, batch) = unsafe {
         guard_due(error, |gone, of| {
+            let out = args::out(model, 0, "model");
             let options = if options.is_null() {
                 return Err(Error::new(Status::ERROR_NULL_POINTER, "options", "options: the pointer is NULL"));
             } else {
                 args::read_struct(options, "options")?
             };
             let mut due = options.destroy.map(|destroy| Due::new(destroy, UserData(options.user_data)));
-            let result = register(registry, &options, model, &mut due, gone, of);
+            let result = register(registry, &options, out, &mut due, gone, of);
             gone.extend(due);
             result
         })
     };
-    run_due(0);
+    run_due(batch, 0);
     status
 }
 
@@ -121,14 +122,13 @@ pub unsafe extern "C-unwind" fn mreg_model_register(
 unsafe fn register(
     registry: mreg_registry,
     options: &mreg_model_options,
-    model: *mut mreg_model,
+    out: Result<Out<mreg_model>>,
     due: &mut Option<Box<Due>>,
     gone: &mut DueList,
-    of: &mut u32,
+    of: &mut u64,
 ) -> Result<()> {
-    // SAFETY: as the caller promises, here and for every text.
-    let out = unsafe { args::out(model, 0, "model") }?;
-    // SAFETY: as above.
+    let out = out?;
+    // SAFETY: as the caller promises.
     let text = |value, name| unsafe { args::text_in(value, name) };
     let settings = text(options.settings, "settings")?;
     if !settings.is_empty() {
@@ -140,11 +140,11 @@ unsafe fn register(
         app: options.app,
         tenant: text(options.tenant, "tenant")?,
         schema: if options.schema == 0 { None } else { Some(schema::get(options.schema)?) },
-        settings,
+        settings: (!settings.is_empty()).then(|| args::owned(settings)).transpose()?.map(String::into_boxed_str),
         user_data: UserData(options.user_data),
     };
     let mut locked = resolve_locked(registry)?;
-    *of = locked.registry.number;
+    *of = locked.registry.handle();
     out.put(locked.register(new, due, gone)?);
     Ok(())
 }
@@ -160,20 +160,20 @@ unsafe fn register(
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn mreg_model_unregister(model: mreg_model, error: *mut mreg_error) -> mreg_status {
     // SAFETY: as the caller promises.
-    let status = unsafe {
+    let (status, batch) = unsafe {
         guard_due(error, |gone, of| {
             if model == 0 {
                 return Ok(());
             }
             let (registry, parts) = model::locate(model)?;
-            *of = registry.number;
+            *of = registry.handle();
             let mut locked = registry.lock()?;
             let index = locked.model_index(parts)?;
-            locked.drop_model(index, gone);
+            locked.unregister(index, gone);
             Ok(())
         })
     };
-    run_due(0);
+    run_due(batch, 0);
     status
 }
 
@@ -200,15 +200,15 @@ pub unsafe extern "C-unwind" fn mreg_model_move(
     error: *mut mreg_error,
 ) -> mreg_status {
     // SAFETY: as the caller promises.
-    let status = unsafe {
+    let (status, batch) = unsafe {
         guard_due(error, |gone, of| {
             let tenant = args::text(tenant, tenant_length, "tenant")?;
             let (registry, parts) = model::locate(model)?;
-            *of = registry.number;
+            *of = registry.handle();
             registry.lock()?.move_model(parts, data_source, app, tenant, gone)
         })
     };
-    run_due(0);
+    run_due(batch, 0);
     status
 }
 
@@ -242,17 +242,17 @@ pub unsafe extern "C" fn mreg_model_hold(model: mreg_model, error: *mut mreg_err
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn mreg_model_unhold(model: mreg_model, error: *mut mreg_error) -> mreg_status {
     // SAFETY: as the caller promises.
-    let status = unsafe {
+    let (status, batch) = unsafe {
         guard_due(error, |gone, of| {
             if model == 0 {
                 return Ok(());
             }
             let (registry, parts) = model::locate(model)?;
-            *of = registry.number;
+            *of = registry.handle();
             registry.lock()?.unhold(parts, gone)
         })
     };
-    run_due(0);
+    run_due(batch, 0);
     status
 }
 
@@ -297,7 +297,7 @@ pub unsafe extern "C" fn mreg_model_name(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let name = || reading(model, |locked, record| Ok(locked.registry.names.text(record.name)));
+    let name = || reading(model, |locked, record| locked.registry.names.text(record.name));
     // SAFETY: as the caller promises.
     unsafe { guard_text(error, buffer, capacity, length, name) }
 }
@@ -317,7 +317,7 @@ pub unsafe extern "C" fn mreg_model_settings(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let settings = || reading(model, |_, record| Ok(record.settings().to_owned()));
+    let settings = || reading(model, |_, record| args::owned(record.settings()));
     // SAFETY: as the caller promises.
     unsafe { guard_text(error, buffer, capacity, length, settings) }
 }

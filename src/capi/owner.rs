@@ -5,8 +5,8 @@ use std::mem::size_of;
 
 use crate::core::due::{Due, UserData};
 use crate::core::list::{ANY_KIND, Stamp, Which};
-use crate::core::owner::{self, APP, DATA_SOURCE, FIRST_HOST_KIND, NewOwner};
-use crate::core::partition::{Connector, DataSourceConfig};
+use crate::core::owner::{self, APP, DATA_SOURCE, FIRST_HOST_KIND, NewOwner, check_text};
+use crate::core::partition::{Connector, DataSourceConfig, MAX_CONNECTOR, MAX_FIELD, MAX_URL};
 use crate::core::query;
 use crate::core::registry::{Locked, resolve_locked};
 use crate::error::{Error, Result, Status};
@@ -85,7 +85,7 @@ pub struct mreg_owner_options {
     pub port: mreg_text,
     /// Data source: the database; where it is empty, the last path segment of `url`, else `default`.
     pub database: mreg_text,
-    /// Data source: the URL; only used for the database.
+    /// Data source: the URL; only used for the database. At most 8,192 bytes.
     pub url: mreg_text,
     /// The host's pointer, which the library keeps and gives back.
     pub user_data: *mut c_void,
@@ -177,20 +177,21 @@ pub unsafe extern "C-unwind" fn mreg_owner_create(
     error: *mut mreg_error,
 ) -> mreg_status {
     // SAFETY: as the caller promises.
-    let status = unsafe {
+    let (status, batch) = unsafe {
         guard_due(error, |gone, of| {
+            let out = args::out(owner, 0, "owner");
             let options = if options.is_null() {
                 return Err(Error::new(Status::ERROR_NULL_POINTER, "options", "options: the pointer is NULL"));
             } else {
                 args::read_struct(options, "options")?
             };
             let mut due = options.destroy.map(|destroy| Due::new(destroy, UserData(options.user_data)));
-            let result = create(registry, &options, owner, &mut due, of);
+            let result = create(registry, &options, out, &mut due, of);
             gone.extend(due);
             result
         })
     };
-    run_due(0);
+    run_due(batch, 0);
     status
 }
 
@@ -199,13 +200,12 @@ pub unsafe extern "C-unwind" fn mreg_owner_create(
 unsafe fn create(
     registry: mreg_registry,
     options: &mreg_owner_options,
-    owner: *mut mreg_owner,
+    out: Result<Out<mreg_owner>>,
     due: &mut Option<Box<Due>>,
-    of: &mut u32,
+    of: &mut u64,
 ) -> Result<()> {
-    // SAFETY: as the caller promises, here and for every text.
-    let out = unsafe { args::out(owner, 0, "owner") }?;
-    // SAFETY: as above.
+    let out = out?;
+    // SAFETY: as the caller promises.
     let text = |value, name| unsafe { args::text_in(value, name) };
     if options.flags & !MREG_OWNER_UNNAMED_CONNECTOR != 0 {
         return Err(Error::new(
@@ -214,22 +214,27 @@ unsafe fn create(
             format!("flags: {:#x} has bits that stand for nothing", options.flags),
         ));
     }
-    let connector = text(options.connector, "connector")?;
     let name = text(options.name, "name")?;
+    let setting = |value, name, limit| {
+        let setting = text(value, name)?;
+        check_text(name, setting, limit)?;
+        args::owned(setting)
+    };
+    let connector = setting(options.connector, "connector", MAX_CONNECTOR)?;
     let config = DataSourceConfig {
-        connector: match connector {
+        connector: match connector.as_str() {
             "" if options.flags & MREG_OWNER_UNNAMED_CONNECTOR != 0 => Connector::Unnamed,
             "" => Connector::None,
-            name => Connector::Named(name.to_owned()),
+            _ => Connector::Named(connector),
         },
-        host: text(options.host, "host")?.to_owned(),
-        port: text(options.port, "port")?.to_owned(),
-        database: text(options.database, "database")?.to_owned(),
-        url: text(options.url, "url")?.to_owned(),
+        host: setting(options.host, "host", MAX_FIELD)?,
+        port: setting(options.port, "port", MAX_FIELD)?,
+        database: setting(options.database, "database", MAX_FIELD)?,
+        url: setting(options.url, "url", MAX_URL)?,
     };
     let new = NewOwner { kind: options.kind, name, config, user_data: UserData(options.user_data) };
     let mut locked = resolve_locked(registry)?;
-    *of = locked.registry.number;
+    *of = locked.registry.handle();
     out.put(locked.add_owner(new, due)?);
     Ok(())
 }
@@ -247,17 +252,17 @@ unsafe fn create(
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn mreg_owner_release(owner: mreg_owner, error: *mut mreg_error) -> mreg_status {
     // SAFETY: as the caller promises.
-    let status = unsafe {
+    let (status, batch) = unsafe {
         guard_due(error, |gone, of| {
             if owner == 0 {
                 return Ok(());
             }
             let (registry, parts) = owner::locate(owner)?;
-            *of = registry.number;
+            *of = registry.handle();
             registry.lock()?.release_owner(parts, gone)
         })
     };
-    run_due(0);
+    run_due(batch, 0);
     status
 }
 
@@ -389,7 +394,7 @@ pub unsafe extern "C" fn mreg_owner_registry(
 /// process lives, also after the owner is released.
 ///
 /// While both words equal those that a list came back with, that list is the answer. A word may change without the answer
-/// changing; then the list comes back with the same stamp.
+/// changing, as when a question builds one of the owner's lists; then the list comes back with the same stamp.
 ///
 /// Errors: as `mreg_owner_kind`. Any thread. Since 0.1.0.
 ///

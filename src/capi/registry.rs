@@ -11,7 +11,7 @@ use crate::core::tenant::Stats;
 use crate::error::{Error, Result, Status};
 
 use super::args::{self, Growable};
-use super::{guard, guard_due, mreg_error, mreg_model, mreg_snapshot, mreg_status, mreg_text, run_due};
+use super::{Uncancellable, guard, guard_due, mreg_error, mreg_model, mreg_snapshot, mreg_status, mreg_text, run_due};
 
 /// A registry: one container of owners, models and tenants.
 pub type mreg_registry = u64;
@@ -162,6 +162,7 @@ pub unsafe extern "C" fn mreg_registry_create(
     let work = || {
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(registry, 0, "registry") }?;
+        let _cancelled_later = Uncancellable::begin();
         // SAFETY: as the caller promises.
         let options = unsafe { read_options(options) }?;
         out.put(registry::create(options)?);
@@ -185,12 +186,12 @@ unsafe fn read_options(options: *const mreg_registry_options) -> Result<Options>
             format!("reserved_tenant_count: {count} reserved codes are too many (the limit is 1024)"),
         ));
     }
-    // SAFETY: as the caller promises; the array is only read.
-    let codes = unsafe { args::buffer(options.reserved_tenants.cast_mut(), count, "reserved_tenants") }?;
+    // SAFETY: as the caller promises.
+    let codes = unsafe { args::array(options.reserved_tenants, count, "reserved_tenants") }?;
     let mut reserved_tenants = Vec::new();
     for code in codes {
-        // SAFETY: the caller filled the array.
-        let code = unsafe { args::text_in(code.assume_init_read(), "reserved_tenants") }?;
+        // SAFETY: as the caller promises.
+        let code = unsafe { args::text_in(*code, "reserved_tenants") }?;
         crate::core::owner::check_text("reserved tenant code", code, MAX_LABEL)?;
         reserved_tenants.push(code.to_owned());
     }
@@ -211,6 +212,7 @@ pub unsafe extern "C" fn mreg_registry_default(registry: *mut mreg_registry, err
     let work = || {
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(registry, 0, "registry") }?;
+        let _cancelled_later = Uncancellable::begin();
         out.put(registry::default_registry()?);
         Ok(())
     };
@@ -230,18 +232,17 @@ pub unsafe extern "C" fn mreg_registry_default(registry: *mut mreg_registry, err
 /// `error` is NULL or points to an `mreg_error`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn mreg_registry_destroy(registry: mreg_registry, error: *mut mreg_error) -> mreg_status {
-    let mut number = 0;
     // SAFETY: as the caller promises.
-    let status = unsafe {
+    let (status, batch) = unsafe {
         guard_due(error, |gone, of| {
             if registry != 0 {
-                (*gone, *of) = registry::destroy(registry)?;
-                number = *of;
+                *gone = registry::destroy(registry)?;
+                *of = registry;
             }
             Ok(())
         })
     };
-    run_due(number);
+    run_due(batch, registry);
     status
 }
 
@@ -258,15 +259,15 @@ pub unsafe extern "C-unwind" fn mreg_registry_destroy(registry: mreg_registry, e
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn mreg_registry_clear(registry: mreg_registry, error: *mut mreg_error) -> mreg_status {
     // SAFETY: as the caller promises.
-    let status = unsafe {
+    let (status, batch) = unsafe {
         guard_due(error, |gone, of| {
             let mut locked = resolve_locked(registry)?;
-            *of = locked.registry.number;
+            *of = locked.registry.handle();
             locked.clear(gone);
             Ok(())
         })
     };
-    run_due(0);
+    run_due(batch, 0);
     status
 }
 
@@ -280,15 +281,15 @@ pub unsafe extern "C-unwind" fn mreg_registry_clear(registry: mreg_registry, err
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn mreg_registry_reclaim(registry: mreg_registry, error: *mut mreg_error) -> mreg_status {
     // SAFETY: as the caller promises.
-    let status = unsafe {
+    let (status, batch) = unsafe {
         guard_due(error, |gone, of| {
             let mut locked = resolve_locked(registry)?;
-            *of = locked.registry.number;
+            *of = locked.registry.handle();
             locked.reclaim_all(gone);
             Ok(())
         })
     };
-    run_due(0);
+    run_due(batch, 0);
     status
 }
 
@@ -362,8 +363,7 @@ pub unsafe extern "C" fn mreg_registry_models(
         // SAFETY: as the caller promises.
         let room = unsafe { args::buffer(models, capacity, "models") }?;
         let locked = resolve_locked(registry)?;
-        let partitions: Vec<u32> = locked.partitions.since(1).collect();
-        let all = locked.models_in(&partitions)?;
+        let all = locked.models_in(locked.partitions.since(1))?;
         for (to, from) in room.iter_mut().zip(&all) {
             to.write(*from);
         }
@@ -392,8 +392,7 @@ pub unsafe extern "C" fn mreg_registry_hold_models(
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(snapshot, 0, "snapshot") }?;
         let mut locked = resolve_locked(registry)?;
-        let partitions: Vec<u32> = locked.partitions.since(1).collect();
-        let all = locked.models_in(&partitions)?;
+        let all = locked.models_in(locked.partitions.since(1))?;
         out.put(locked.hold_models(all, snapshot::no_stamp())?);
         Ok(())
     };

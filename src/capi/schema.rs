@@ -87,19 +87,20 @@ unsafe impl Growable for mreg_schema_options {
 pub struct mreg_schema_info {
     /// `sizeof(mreg_schema_info)`, set by the caller.
     pub struct_size: usize,
-    /// All properties, own and inherited ones: what `mreg_schema_property` counts by.
+    /// All properties, own and inherited ones: those that `mreg_schema_property_name` and its like count by.
     pub properties: u64,
     /// Own properties.
     pub own: u64,
     /// Inherited properties.
     pub inherited: u64,
-    /// Members of the definition's own `properties`, those that hide a property included.
+    /// Members of the definition's own `properties`, equal names once: own ones, those that are `false` or `null`, and where a
+    /// loaded file had such, those of an impossible type.
     pub declared: u64,
-    /// Members that hide an inherited property (`false` or `null`).
+    /// Members that are `false` or `null`: they hide the inherited property of their name, if there is one.
     pub hidden: u64,
     /// Properties inside anonymous types of own properties, at every level.
     pub nested: u64,
-    /// `MREG_STRUCTURE_SIMPLE` or `MREG_STRUCTURE_COMPLEX`.
+    /// One of the `MREG_STRUCTURE_` numbers; a schema is `MREG_STRUCTURE_SIMPLE` or `MREG_STRUCTURE_COMPLEX`.
     pub structure_kind: u32,
     /// 0 for flat properties, one more for each nesting.
     pub structure_depth: u32,
@@ -189,13 +190,12 @@ pub unsafe extern "C" fn mreg_schema_parse(
         let options = unsafe { args::read_struct(options, "options") }?;
         // SAFETY: as the caller promises.
         let default_name = unsafe { args::text_in(options.default_name, "default_name") }?;
-        // SAFETY: as the caller promises; the array is only read.
-        let bases = unsafe { args::buffer(options.bases.cast_mut(), options.base_count, "bases") }?;
+        // SAFETY: as the caller promises.
+        let bases = unsafe { args::array(options.bases, options.base_count, "bases") }?;
         let mut known = Vec::new();
         known.try_reserve_exact(bases.len()).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
         for base in bases {
-            // SAFETY: the caller filled the array.
-            known.push(get(unsafe { base.assume_init_read() })?);
+            known.push(get(*base)?);
         }
         let resolve_base = |name: &str| known.iter().find(|base| base.name() == name).cloned();
         let parsed = Schema::parse(
@@ -321,7 +321,7 @@ pub unsafe extern "C" fn mreg_schema_name(
     error: *mut mreg_error,
 ) -> mreg_status {
     // SAFETY: as the caller promises.
-    unsafe { guard_text(error, buffer, capacity, length, || Ok(get(schema)?.name().to_owned())) }
+    unsafe { guard_text(error, buffer, capacity, length, || args::owned(get(schema)?.name())) }
 }
 
 /// The name of a schema's base; empty for the root. Text as by `mreg_owner_name`.
@@ -339,9 +339,7 @@ pub unsafe extern "C" fn mreg_schema_base(
     error: *mut mreg_error,
 ) -> mreg_status {
     // SAFETY: as the caller promises.
-    unsafe {
-        guard_text(error, buffer, capacity, length, || Ok(get(schema)?.base_name().unwrap_or_default().to_owned()))
-    }
+    unsafe { guard_text(error, buffer, capacity, length, || args::owned(get(schema)?.base_name().unwrap_or_default())) }
 }
 
 /// A schema's own settings as a JSON object: every member of the definition but `name`, `base`, `properties` and
@@ -360,7 +358,7 @@ pub unsafe extern "C" fn mreg_schema_settings(
     error: *mut mreg_error,
 ) -> mreg_status {
     // SAFETY: as the caller promises.
-    unsafe { guard_text(error, buffer, capacity, length, || Ok(get(schema)?.settings().to_owned())) }
+    unsafe { guard_text(error, buffer, capacity, length, || args::owned(get(schema)?.settings())) }
 }
 
 /// A schema as a LoopBack model definition, which parses back to an equal schema. Text as by `mreg_owner_name`.
@@ -460,7 +458,7 @@ pub unsafe extern "C" fn mreg_schema_property_name(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let name = || property(schema, position, |property| Ok(property.name.clone()));
+    let name = || property(schema, position, |property| args::owned(&property.name));
     // SAFETY: as the caller promises.
     unsafe { guard_text(error, buffer, capacity, length, name) }
 }

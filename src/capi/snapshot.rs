@@ -25,7 +25,7 @@ pub type mreg_snapshot = u64;
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn mreg_snapshot_free(snapshot: mreg_snapshot, error: *mut mreg_error) -> mreg_status {
     // SAFETY: as the caller promises.
-    let status = unsafe {
+    let (status, batch) = unsafe {
         guard_due(error, |gone, of| {
             if snapshot != 0 {
                 (*of, *gone) = snapshot::free(snapshot)?;
@@ -33,7 +33,7 @@ pub unsafe extern "C-unwind" fn mreg_snapshot_free(snapshot: mreg_snapshot, erro
             Ok(())
         })
     };
-    run_due(0);
+    run_due(batch, 0);
     status
 }
 
@@ -102,7 +102,7 @@ pub unsafe extern "C" fn mreg_snapshot_name(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let name = || reading(snapshot, position, |held, record| Ok(held.locked.registry.names.text(record.name)));
+    let name = || reading(snapshot, position, |held, record| held.locked.registry.names.text(record.name));
     // SAFETY: as the caller promises.
     unsafe { guard_text(error, buffer, capacity, length, name) }
 }
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn mreg_snapshot_settings(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let settings = || reading(snapshot, position, |_, record| Ok(record.settings().to_owned()));
+    let settings = || reading(snapshot, position, |_, record| args::owned(record.settings()));
     // SAFETY: as the caller promises.
     unsafe { guard_text(error, buffer, capacity, length, settings) }
 }

@@ -218,7 +218,7 @@ pub unsafe extern "C" fn mreg_tenant_models(
         let code = unsafe { args::text(code, code_length, "code") }?;
         let locked = resolve_locked(registry)?;
         let partition = locked.partitions.find(locked.tenant_code(code)?);
-        let all = locked.models_in(partition.as_slice())?;
+        let all = locked.models_in(partition.into_iter())?;
         for (to, from) in room.iter_mut().zip(&all) {
             to.write(*from);
         }
@@ -251,12 +251,12 @@ pub unsafe extern "C-unwind" fn mreg_tenant_drop(
     error: *mut mreg_error,
 ) -> mreg_status {
     // SAFETY: as the caller promises.
-    let status = unsafe {
+    let (status, batch) = unsafe {
         guard_due(error, |gone, of| {
             let out = args::optional_out(dropped, 0, "dropped")?;
             let code = args::text(code, code_length, "code")?;
             let mut locked = resolve_locked(registry)?;
-            *of = locked.registry.number;
+            *of = locked.registry.handle();
             let names = locked.drop_tenant(code, owner, gone)?;
             if let Some(out) = out {
                 out.put(names);
@@ -264,7 +264,7 @@ pub unsafe extern "C-unwind" fn mreg_tenant_drop(
             Ok(())
         })
     };
-    run_due(0);
+    run_due(batch, 0);
     status
 }
 
@@ -285,11 +285,11 @@ pub unsafe extern "C-unwind" fn mreg_tenant_drop_idle(
     error: *mut mreg_error,
 ) -> mreg_status {
     // SAFETY: as the caller promises.
-    let status = unsafe {
+    let (status, batch) = unsafe {
         guard_due(error, |gone, of| {
             let out = args::optional_out(dropped, 0, "dropped")?;
             let mut locked = resolve_locked(registry)?;
-            *of = locked.registry.number;
+            *of = locked.registry.handle();
             let tenants = locked.drop_idle(max_idle_ms, gone);
             if let Some(out) = out {
                 out.put(tenants);
@@ -297,6 +297,6 @@ pub unsafe extern "C-unwind" fn mreg_tenant_drop_idle(
             Ok(())
         })
     };
-    run_due(0);
+    run_due(batch, 0);
     status
 }

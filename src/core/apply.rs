@@ -83,7 +83,7 @@ impl Locked {
                 app: if model.in_app { loaded.app } else { 0 },
                 tenant,
                 schema: Some(model.schema.clone()),
-                settings: "",
+                settings: None,
                 user_data: UserData(std::ptr::null_mut()),
             };
             let registered = self

@@ -3,10 +3,10 @@
 //! A change only notes the destructors that it makes due, while it holds the registry's lock; they run after the change
 //! is complete, with no lock held, on the thread that made it, before its call returns. A destructor is taken off the
 //! list before it is called, so that it runs once whatever it does: call the library, throw, `longjmp` or end its
-//! thread. What such a jump leaves on the list runs at the thread's next call of this kind, or when the registry is
-//! destroyed.
+//! thread. What a jump out of a call leaves on the list runs at the thread's next call of this kind, or when the thread
+//! destroys the registry; what a thread leaves when it ends, at anybody's next call. No thread runs what another one that is
+//! alive has let go.
 
-use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -36,12 +36,15 @@ pub struct Due {
     /// Its argument.
     pub user_data: UserData,
     next: Option<Box<Due>>,
+    /// Of the first one of a batch: the batch, and the first one of the batch that was listed before.
+    batch: Batch,
+    older: Option<Box<Due>>,
 }
 
 impl Due {
     /// A destructor with its argument.
     pub fn new(destroy: Destructor, user_data: UserData) -> Box<Due> {
-        Box::new(Due { destroy, user_data, next: None })
+        Box::new(Due { destroy, user_data, next: None, batch: Batch::default(), older: None })
     }
 }
 
@@ -85,13 +88,19 @@ impl Drop for DueList {
     }
 }
 
+/// What one call let go. It is kept in the first of its destructors, so that listing it needs no memory.
+#[derive(Clone, Copy, Debug, Default)]
 struct Batch {
+    /// The thread that let go, or [`NO_THREAD`] where that has ended: then whoever comes next runs the rest.
     thread: u64,
-    registry: u32,
+    /// The handle of the registry; unlike its number, no later registry has the same.
+    registry: u64,
     number: u64,
-    list: DueList,
 }
 
+const NO_THREAD: u64 = 0;
+
+/// A call that is running its batch.
 struct Running {
     thread: u64,
     /// An address on the stack of the call: calls further in have lower ones.
@@ -99,20 +108,20 @@ struct Running {
 }
 
 struct Queue {
-    batches: VecDeque<Batch>,
+    /// The first destructor of the newest batch.
+    newest: Option<Box<Due>>,
     running: Vec<Running>,
     number: u64,
 }
 
-static QUEUE: Ranked<Queue> =
-    Ranked::new(Rank::Due, Queue { batches: VecDeque::new(), running: Vec::new(), number: 0 });
+static QUEUE: Ranked<Queue> = Ranked::new(Rank::Due, Queue { newest: None, running: Vec::new(), number: 0 });
 
 /// How many batches there are, so that a change that made nothing due need not take the list's lock. A thread sees at least
 /// the batches of its own.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// How deep a destructor that calls the library may nest and still run what the calls around it have not run yet. Past
-/// it a call runs its own only: the stack stays bounded however many destructors are due.
+/// How deep calls may nest in destructors of one another and still run what the calls around them have not run yet. Past it
+/// a call runs its own only: the stack stays bounded however many destructors are due.
 const NESTING: usize = 16;
 
 /// Names the calling thread; also while its thread-locals are being destroyed.
@@ -121,20 +130,45 @@ fn this_thread() -> u64 {
     // SAFETY: `pthread_self` has no preconditions.
     return unsafe { libc::pthread_self() } as u64;
     #[cfg(not(unix))]
-    return 0;
+    return 1;
 }
 
-/// Lists what a change made due, in the order in which it let go. To be followed by [`take`] until it gives none.
-pub fn append(registry: u32, list: DueList) {
-    if list.is_empty() {
-        return;
+/// Leaves to others what the thread has not run when it ends, as by `pthread_exit` in a destructor.
+struct ThreadEnd;
+
+impl Drop for ThreadEnd {
+    fn drop(&mut self) {
+        let thread = this_thread();
+        let mut queue = QUEUE.lock();
+        queue.running.retain(|running| running.thread != thread);
+        let mut at = &mut queue.newest;
+        while let Some(first) = at {
+            if first.batch.thread == thread {
+                first.batch.thread = NO_THREAD;
+            }
+            at = &mut first.older;
+        }
     }
-    let list = list.reversed();
+}
+
+thread_local! {
+    static THREAD_END: ThreadEnd = const { ThreadEnd };
+}
+
+/// Lists what a change made due, in the order in which it let go. Gives the number of the batch, 0 for nothing; to be
+/// followed by [`begin`] in the same call.
+pub fn append(registry: u64, list: DueList) -> u64 {
+    let mut list = list.reversed();
+    let Some(mut first) = list.head.take() else { return 0 };
+    // Fails while the thread ends; then a batch that is left waits for the thread that gets the same name.
+    let _ = THREAD_END.try_with(|_| ());
     let mut queue = QUEUE.lock();
     queue.number += 1;
     WAITING.fetch_add(1, Ordering::Release);
-    let number = queue.number;
-    queue.batches.push_back(Batch { thread: this_thread(), registry, number, list });
+    first.batch = Batch { thread: this_thread(), registry, number: queue.number };
+    first.older = queue.newest.take();
+    queue.newest = Some(first);
+    queue.number
 }
 
 /// Which destructors a call may run.
@@ -142,12 +176,16 @@ pub fn append(registry: u32, list: DueList) {
 pub struct Turn {
     thread: u64,
     frame: usize,
-    own_from: Option<u64>,
-    registry: Option<u32>,
+    number: u64,
+    destroyed: u64,
+    /// It is nested so deep that it runs its own batch alone.
+    own_only: bool,
 }
 
-/// Begins to run destructors in a call whose stack frame is at `frame`; `registry` is the one that the call destroyed.
-pub fn begin(frame: usize, registry: Option<u32>) -> Option<Turn> {
+/// Begins to run destructors in a call whose stack frame is at `frame`: those of its own batch `number`, those that other
+/// calls of this thread have not run yet, and those of threads that ended; `destroyed` is the registry that the call
+/// destroyed, or 0.
+pub fn begin(frame: usize, number: u64, destroyed: u64) -> Option<Turn> {
     if WAITING.load(Ordering::Acquire) == 0 {
         return None;
     }
@@ -155,36 +193,45 @@ pub fn begin(frame: usize, registry: Option<u32>) -> Option<Turn> {
     let thread = this_thread();
     // A call of this thread whose frame is not above ours has ended, if not by returning.
     queue.running.retain(|running| running.thread != thread || running.frame > frame);
-    let depth = queue.running.iter().filter(|running| running.thread == thread).count();
-    let own_from = (depth >= NESTING)
-        .then(|| queue.batches.iter().filter(|batch| batch.thread == thread).map(|batch| batch.number).max())
-        .flatten();
-    queue.running.push(Running { thread, frame });
-    Some(Turn { thread, frame, own_from, registry })
+    let own_only = queue.running.iter().filter(|running| running.thread == thread).count() >= NESTING;
+    // Without memory to remember the call by, those nested in it may nest deeper.
+    if queue.running.try_reserve(1).is_ok() {
+        queue.running.push(Running { thread, frame });
+    }
+    Some(Turn { thread, frame, number, destroyed, own_only })
 }
 
 /// Takes the next destructor off the list; `None` ends the turn.
 pub fn take(turn: Turn) -> Option<(Destructor, UserData)> {
     let mut queue = QUEUE.lock();
-    let mine = |batch: &Batch| {
-        let of_thread = batch.thread == turn.thread && turn.own_from.is_none_or(|from| batch.number >= from);
-        of_thread || turn.registry == Some(batch.registry)
+    let Queue { newest, running, .. } = &mut *queue;
+    let may_run = |batch: &Batch| {
+        let left = batch.thread == turn.thread || batch.thread == NO_THREAD;
+        batch.number == turn.number || (left && (!turn.own_only || batch.registry == turn.destroyed))
     };
-    // The newest first: what this call let go runs before what an outer one has left.
-    if let Some(at) = queue.batches.iter().rposition(mine) {
-        let due = queue.batches[at].list.pop();
-        if queue.batches[at].list.is_empty() {
-            queue.batches.remove(at);
-            WAITING.fetch_sub(1, Ordering::Release);
-        }
-        if let Some(due) = due {
-            return Some((due.destroy, due.user_data));
+    // The newest first: what this call let go runs before what others have left.
+    let mut at = newest;
+    while at.as_ref().is_some_and(|first| !may_run(&first.batch)) {
+        match at {
+            Some(first) => at = &mut first.older,
+            None => break,
         }
     }
-    if let Some(at) =
-        queue.running.iter().rposition(|running| running.thread == turn.thread && running.frame == turn.frame)
-    {
-        queue.running.remove(at);
+    if let Some(mut due) = at.take() {
+        *at = match due.next.take() {
+            Some(mut next) => {
+                (next.batch, next.older) = (due.batch, due.older.take());
+                Some(next)
+            }
+            None => {
+                WAITING.fetch_sub(1, Ordering::Release);
+                due.older.take()
+            }
+        };
+        return Some((due.destroy, due.user_data));
+    }
+    if let Some(at) = running.iter().rposition(|call| call.thread == turn.thread && call.frame == turn.frame) {
+        running.remove(at);
     }
     None
 }

@@ -24,10 +24,6 @@ pub const RETRIES: usize = 64;
 /// Asks for an owner of any kind.
 pub const ANY_KIND: u32 = 0;
 
-/// More than the version of a list grows while its owner's freshness word grows by one: a change writes a list at most five
-/// times, by two each (emptied, parted, grown, changed, closed).
-const VERSIONS_A_CHANGE: u64 = 16;
-
 /// Whether this is the library that is wrong on purpose.
 const UNCHECKED: bool = cfg!(feature = "test-unchecked-reads");
 
@@ -185,9 +181,13 @@ impl List {
         stamp: &mut Stamp,
         mut each: impl FnMut(usize, u32),
     ) -> Result<usize, Miss> {
-        self.built(ask, which, stamp, |shape, used| {
+        let count = self.built(ask, which, stamp, |shape, used| {
             (0..used).for_each(|position| each(position, self.atom_at(shape, position)));
-        })
+        })?;
+        // An atom stands for the same name while the list has it, and no longer than until a clear, which leaves the list as
+        // it is.
+        fence(Ordering::Acquire);
+        if ask.registry_word.load(Ordering::Relaxed) == stamp.registry { Ok(count) } else { Err(Miss::Contended) }
     }
 
     /// Runs `each` over a list that can be answered from.
@@ -302,11 +302,36 @@ fn set_half(words: &[AtomicU64], position: usize, value: u32) {
 /// What only the holder of the registry's lock may do with a list.
 impl List {
     fn write(&self, change: impl FnOnce()) {
+        let frozen = !self.freeze();
+        change();
+        if !frozen {
+            self.thaw();
+        }
+    }
+
+    /// Keeps readers away until [`List::thaw`], so that a change of several lists is one. Gives whether it did: a list that
+    /// is frozen already stays so.
+    pub fn freeze(&self) -> bool {
         let version = self.version.load(Ordering::Relaxed);
+        if version & 1 != 0 {
+            return false;
+        }
         self.version.store(version | 1, Ordering::Relaxed);
         fence(Ordering::Release);
-        change();
-        self.version.store((version | 1) + 1, Ordering::Release);
+        true
+    }
+
+    /// Lets readers in again.
+    pub fn thaw(&self) {
+        let version = self.version.load(Ordering::Relaxed);
+        if version & 1 != 0 {
+            self.version.store(version + 1, Ordering::Release);
+        }
+    }
+
+    /// The list's version.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Relaxed)
     }
 
     fn shape(&self) -> u64 {
@@ -315,11 +340,11 @@ impl List {
 
     /// Begins the list of a new owner, empty and not built.
     ///
-    /// `freshness` is the owner's word, which goes on through every owner of the slot: versions and stamps continue from
-    /// it even where the block's memory had been given back in between.
-    pub fn open(&self, generation: u32, kind: u32, freshness: u64) {
-        let version = self.version.load(Ordering::Relaxed);
-        self.version.store((freshness * VERSIONS_A_CHANGE).max(version), Ordering::Relaxed);
+    /// `freshness` is the owner's word, which goes on through every owner of the slot, and stamps with it. `floor` is what the
+    /// version is at least: where the block's memory had been given back, its version begins at 0 again, and a reader that
+    /// was stopped since then must not take it for an earlier one.
+    pub fn open(&self, generation: u32, kind: u32, freshness: u64, floor: u64) {
+        self.version.store(self.version().max(floor), Ordering::Relaxed);
         self.write(|| {
             self.identity.store(u64::from(live_identity(generation)) | u64::from(kind) << 32, Ordering::Relaxed);
             self.valid.store(0, Ordering::Relaxed);

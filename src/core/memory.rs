@@ -83,8 +83,11 @@ impl<T: Atomics> Table<T> {
             let entries = 1_usize << (chunk + FIRST_CHUNK_BITS as usize);
             let begin = entries - (1 << FIRST_CHUNK_BITS);
             let first = self.chunks[chunk].load(Ordering::Acquire);
-            if first.is_null() || begin >= used as usize {
+            if begin >= used as usize {
                 break;
+            }
+            if first.is_null() {
+                continue;
             }
             give_back(first.cast(), entries * size_of::<T>());
         }

@@ -31,8 +31,8 @@ pub struct NewModel<'a> {
     pub tenant: &'a str,
     /// The schema, if it has one.
     pub schema: Option<Arc<Schema>>,
-    /// The settings: a JSON object, or empty.
-    pub settings: &'a str,
+    /// The settings: a JSON object.
+    pub settings: Option<Box<str>>,
     /// The host's pointer.
     pub user_data: UserData,
 }
@@ -101,7 +101,7 @@ impl Locked {
             Some(record) if handle::generation(record.uses) == parts.generation && self.is_registered(parts.index) => {
                 Ok(parts.index)
             }
-            _ => Err(classify(parts, record.map(|record| record.uses)).into()),
+            _ => Err(classify(parts, self.model_uses(parts.index)).into()),
         }
     }
 
@@ -126,7 +126,8 @@ impl Locked {
 
     /// The newest model of a name in the first partition that has one.
     pub fn first_of_name(&self, atom: u32) -> Option<u32> {
-        self.by_name.range(by_name_key(atom, 0)..by_name_key(atom + 1, 0)).next().map(|(_, model)| *model)
+        let all = by_name_key(atom, 0)..=by_name_key(atom, (1 << SEQUENCE_BITS) - 1);
+        self.by_name.range(all).next().map(|(_, model)| *model)
     }
 
     /// Registers a model, in the place of one of that name where its owner has one; takes `due` when it succeeds.
@@ -166,7 +167,7 @@ impl Locked {
 
         // Nothing fails from here on.
         let place = self.enter(data_source, app, home, &tenant);
-        self.text_bytes += new.settings.len();
+        self.text_bytes += new.settings.as_ref().map_or(0, |settings| settings.len());
         if let Some(schema) = &new.schema {
             self.count_schema(schema);
         }
@@ -176,7 +177,7 @@ impl Locked {
         record.holds = 0;
         record.name = atom;
         record.schema = new.schema;
-        record.settings = (!new.settings.is_empty()).then(|| new.settings.into());
+        record.settings = new.settings;
         record.user_data = new.user_data;
         record.due = due.take();
         let generation = handle::generation(record.uses);
@@ -188,7 +189,11 @@ impl Locked {
         if let Some(slot) = self.slot(model) {
             slot.store(self.registry.model_word(generation), Ordering::Release);
         }
+        // One list is one change by itself.
+        let one = app == NONE && (data_source == NONE || self.list_on(data_source).is_none());
+        let frozen = if one { Vec::new() } else { self.freeze(replaced.into_iter(), &[data_source, app]) };
         self.link(model, place, replaced, true, gone);
+        self.thaw(frozen);
         Ok(self.model_handle(model))
     }
 
@@ -214,9 +219,11 @@ impl Locked {
         let replaced = self.same_name(data_source, app, home, atom, model);
         // A moved model goes to the end, also where it replaces one.
         self.reserve_lists(data_source, app, None)?;
+        let frozen = self.freeze([Some(model), replaced].into_iter().flatten(), &[data_source, app]);
         self.unlink(model, None);
         let place = self.enter(data_source, app, home, &tenant);
         self.link(model, place, replaced, false, gone);
+        self.thaw(frozen);
         Ok(())
     }
 
@@ -303,7 +310,7 @@ impl Locked {
         let (generation, kind) = (handle::generation(record.uses), record.kind);
         let word = self.registry.word.load(Ordering::Relaxed);
         let freshness = own.stamp(word).owner;
-        on.open(generation, kind, freshness);
+        on.open(generation, kind, freshness, self.version_floor);
         on.reset(word);
         for at in 0..own.used() {
             let id = own.id_at(at);
@@ -352,14 +359,19 @@ impl Locked {
             self.free_model = self.models[model as usize].next;
             return Ok(model);
         }
-        let model = self.models.len() as u32;
-        if model >= MAX_SLOTS {
-            return Err(self.full("models", MAX_SLOTS));
+        loop {
+            let model = self.models.len() as u32;
+            if model >= MAX_SLOTS {
+                return Err(self.full("models", MAX_SLOTS));
+            }
+            self.registry.models.reserve(model)?;
+            self.models.try_reserve(1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
+            let uses = self.model_uses(model).unwrap_or(0);
+            self.models.push(ModelRecord { uses, ..ModelRecord::free() });
+            if uses < MAX_USES {
+                return Ok(model);
+            }
         }
-        self.registry.models.reserve(model)?;
-        self.models.try_reserve(1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
-        self.models.push(ModelRecord::free());
-        Ok(model)
     }
 
     fn list_free(&mut self, model: u32) {
@@ -555,7 +567,45 @@ impl Locked {
         }
     }
 
-    /// Takes a registered model out of the registry.
+    /// Keeps readers away from the lists of these owners, and from those that these models are in, until [`Locked::thaw`]:
+    /// what is changed meanwhile is one change to them.
+    pub fn freeze(&self, models: impl Iterator<Item = u32>, owners: &[u32]) -> Vec<u32> {
+        let mut frozen = Vec::new();
+        let of_models = models.flat_map(|model| {
+            let record = &self.models[model as usize];
+            [record.data_source, record.app]
+        });
+        for owner in of_models.chain(owners.iter().copied()).filter(|owner| *owner != NONE) {
+            // Without memory to remember it by, the change is seen step by step.
+            if frozen.try_reserve(1).is_err() {
+                break;
+            }
+            let lists = [self.list_of(owner), self.list_on(owner)];
+            // Both have to be frozen, so no short cut.
+            if lists.into_iter().flatten().filter(|list| list.freeze()).count() > 0 {
+                frozen.push(owner);
+            }
+        }
+        frozen
+    }
+
+    /// Lets readers in again.
+    pub fn thaw(&self, frozen: Vec<u32>) {
+        for owner in frozen {
+            for list in [self.registry.lists.get(owner), self.registry.lists_on.get(owner)].into_iter().flatten() {
+                list.thaw();
+            }
+        }
+    }
+
+    /// Takes a registered model out of the registry, at once for those who read lists.
+    pub fn unregister(&mut self, model: u32, gone: &mut DueList) {
+        let frozen = self.freeze(std::iter::once(model), &[]);
+        self.drop_model(model, gone);
+        self.thaw(frozen);
+    }
+
+    /// Takes a registered model out of the registry, as a part of a change.
     pub fn drop_model(&mut self, model: u32, gone: &mut DueList) {
         self.unlink(model, None);
         self.forget_model(model, gone);

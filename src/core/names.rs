@@ -73,6 +73,8 @@ pub struct Names {
 pub struct NameCounts {
     /// Uses of each atom; while it is free, the next free atom.
     uses: Vec<u32>,
+    /// How many slots for names were ever used.
+    slots: usize,
     free: u32,
     live: u32,
     /// Places of the index that are not empty, gaps included.
@@ -83,9 +85,15 @@ pub struct NameCounts {
 
 const GAP: u64 = u32::MAX as u64;
 
+static KEYS: Lazy<ahash::RandomState> = Lazy::new(ahash::RandomState::new);
+
 fn hash(name: &[u8]) -> u64 {
-    static KEYS: Lazy<ahash::RandomState> = Lazy::new(ahash::RandomState::new);
     KEYS.hash_one(name)
+}
+
+/// Draws the process's key, which reads random numbers, before the first name is hashed.
+pub fn draw_key() {
+    Lazy::force(&KEYS);
 }
 
 /// Eight bytes of a name from the `at`th eight on, zero-padded.
@@ -202,10 +210,25 @@ impl Names {
 /// What only the holder of the registry's lock may do.
 impl Names {
     /// The name of an atom that is in use.
-    pub fn text(&self, atom: u32) -> String {
+    ///
+    /// # Errors
+    /// `ERROR_OUT_OF_MEMORY`.
+    pub fn text(&self, atom: u32) -> crate::error::Result<String> {
         let mut bytes = Vec::new();
+        let length = self.atoms.get(atom).map_or(0, |atom| atom.length.load(Ordering::Relaxed));
+        bytes.try_reserve_exact(length as usize).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
         self.bytes(atom, |piece| bytes.extend_from_slice(piece));
-        String::from_utf8_lossy(&bytes).into_owned()
+        String::from_utf8(bytes).map_err(|_| Status::ERROR_INTERNAL.into())
+    }
+
+    /// The hash of an atom's name, without a copy of the heap's.
+    fn hash_of(&self, atom: u32) -> u64 {
+        let (mut name, mut length) = ([0; MAX_NAME], 0);
+        self.bytes(atom, |piece| {
+            name[length..length + piece.len()].copy_from_slice(piece);
+            length += piece.len();
+        });
+        hash(&name[..length])
     }
 
     /// The atom of a name, if it has one.
@@ -235,6 +258,7 @@ impl Names {
         let long = if name.len() > INLINE_BYTES { memory::allocate(name.len().div_ceil(8))? } else { Words::NONE };
         if fresh {
             counts.uses.resize(atom as usize + 1, 0);
+            counts.slots = counts.slots.max(atom as usize);
         } else {
             counts.free = counts.uses[atom as usize];
         }
@@ -266,7 +290,7 @@ impl Names {
         counts.free = atom;
         counts.live -= 1;
         let Some(slot) = self.atoms.get(atom) else { return };
-        let hash = hash(self.text(atom).as_bytes());
+        let hash = self.hash_of(atom);
         let index = self.run();
         let mask = index.len().wrapping_sub(1);
         let wanted = (hash >> 32) << 32 | u64::from(atom);
@@ -294,6 +318,7 @@ impl Names {
         self.swap(Words::NONE);
         memory::free(old);
         counts.filled = 0;
+        (counts.uses, counts.free) = (Vec::new(), 0);
     }
 
     fn swap(&self, run: Words) {
@@ -314,7 +339,7 @@ impl Names {
             let entry = entry.load(Ordering::Relaxed);
             if entry != 0 && entry != GAP {
                 let atom = entry as u32;
-                insert(new.as_slice(), hash(self.text(atom).as_bytes()), atom);
+                insert(new.as_slice(), self.hash_of(atom), atom);
             }
         }
         counts.filled = counts.live;
@@ -327,7 +352,7 @@ impl Names {
 impl NameCounts {
     /// How many slots for names were ever used.
     pub fn slots(&self) -> usize {
-        self.uses.len()
+        self.slots
     }
 
     /// How many names there are.

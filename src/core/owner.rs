@@ -9,7 +9,7 @@ use super::due::{Due, DueList, UserData};
 use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
 use super::list::{List, live_identity};
 use super::names::MAX_NAME;
-use super::partition::{DataSourceConfig, MAX_FIELD, MAX_LABEL};
+use super::partition::{DataSourceConfig, MAX_CONNECTOR, MAX_FIELD, MAX_LABEL};
 use super::registry::{self, Locked, Registry, classify};
 use super::state::{NONE, OwnerRecord};
 
@@ -116,7 +116,7 @@ impl Locked {
         let record = self.owners.get(parts.index as usize);
         match record {
             Some(record) if record.live && handle::generation(record.uses) == parts.generation => Ok(parts.index),
-            _ => Err(classify(parts, record.map(|record| record.uses)).into()),
+            _ => Err(classify(parts, self.owner_uses(parts.index)).into()),
         }
     }
 
@@ -184,33 +184,12 @@ impl Locked {
         if self.live_owners >= self.options.max_owners {
             return Err(self.full("owners", self.options.max_owners));
         }
-        let fresh = self.free_owner == NONE;
-        let index = if fresh { self.owners.len() as u32 } else { self.free_owner };
-        if index >= MAX_SLOTS {
-            return Err(self.full("owners", MAX_SLOTS));
-        }
-        let slot = self.registry.owners.reserve(index)?;
-        let list = self.registry.lists.reserve(index)?;
-        if fresh {
-            self.owners.try_reserve(1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
-            self.owners.push(OwnerRecord {
-                uses: 0,
-                live: false,
-                kind: 0,
-                name: "".into(),
-                configuration: NONE,
-                label: Arc::from(""),
-                partition: NONE,
-                counted_in: 0,
-                lists_differ: false,
-                user_data: UserData(std::ptr::null_mut()),
-                due: None,
-                snapshots: [Weak::new(), Weak::new()],
-                next: NONE,
-            });
-        } else {
-            self.free_owner = self.owners[index as usize].next;
-        }
+        let index = self.take_owner_record()?;
+        let taken = (self.registry.owners.reserve(index), self.registry.lists.reserve(index));
+        let (Ok(slot), Ok(list)) = taken else {
+            self.list_free_owner(index);
+            return Err(taken.0.err().or(taken.1.err()).unwrap_or(Status::ERROR_OUT_OF_MEMORY).into());
+        };
         let (configuration, label) = if new.kind == DATA_SOURCE {
             self.partitions.enter(fields)
         } else {
@@ -231,9 +210,39 @@ impl Locked {
         self.live_owners += 1;
         self.owners_made += 1;
         let freshness = self.refresh(index);
-        list.open(generation, new.kind, freshness);
+        list.open(generation, new.kind, freshness, self.version_floor);
         slot.identity.store(u64::from(live_identity(generation)) | u64::from(new.kind) << 32, Ordering::Release);
         Ok(self.registry.owner_handle(index, uses))
+    }
+
+    fn take_owner_record(&mut self) -> Result<u32> {
+        if self.free_owner != NONE {
+            let index = self.free_owner;
+            self.free_owner = self.owners[index as usize].next;
+            return Ok(index);
+        }
+        loop {
+            let index = self.owners.len() as u32;
+            if index >= MAX_SLOTS {
+                return Err(self.full("owners", MAX_SLOTS));
+            }
+            self.owners.try_reserve(1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
+            let uses = self.owner_uses(index).unwrap_or(0);
+            self.owners.push(OwnerRecord::free(uses));
+            if uses < MAX_USES {
+                return Ok(index);
+            }
+        }
+    }
+
+    fn list_free_owner(&mut self, index: u32) {
+        // A slot whose generations are used up is retired: it is never listed as free again.
+        let next = self.free_owner;
+        let record = &mut self.owners[index as usize];
+        if record.uses < MAX_USES {
+            record.next = next;
+            self.free_owner = index;
+        }
     }
 
     /// The error for a limit that is reached.
@@ -296,15 +305,14 @@ impl Locked {
         if let Some(slot) = self.registry.owners.get(index) {
             slot.identity.store(0, Ordering::Release);
         }
-        let ids = self.models_about(index);
+        let frozen = self.freeze(self.models_about(index), &[index]);
         let freshness = self.refresh(index);
         for list in [self.list_of(index), self.list_on(index)].into_iter().flatten() {
             self.count_invalidation(list);
             list.hide(freshness);
         }
-        for model in ids {
-            self.drop_model(model, due);
-        }
+        self.drop_models_about(index, None, due);
+        self.thaw(frozen);
         self.leave_partition(index, due);
         for list in [self.list_of(index), self.list_on(index)].into_iter().flatten() {
             self.run_bytes -= list.close();
@@ -319,7 +327,6 @@ impl Locked {
             record.configuration,
         );
         due.extend(record.due.take());
-        let retired = record.uses >= MAX_USES;
         self.text_bytes -= name.len() + label.len();
         if configuration == NONE {
             self.partitions.free_owner_label(&label);
@@ -327,19 +334,26 @@ impl Locked {
             self.partitions.leave(configuration);
         }
         self.live_owners -= 1;
-        if !retired {
-            self.owners[index as usize].next = self.free_owner;
-            self.free_owner = index;
-        }
+        self.list_free_owner(index);
         Ok(())
     }
 
     /// The models that an owner has, and those that are on it where it is a data source.
-    pub fn models_about(&self, owner: u32) -> Vec<u32> {
-        let on = self.list_on(owner);
-        let list = on.or(self.list_of(owner));
-        let Some(list) = list else { return Vec::new() };
-        (0..list.used()).map(|at| list.id_at(at)).filter(|id| *id != 0).map(index_of).collect()
+    pub fn models_about(&self, owner: u32) -> impl Iterator<Item = u32> + use<> {
+        let list = self.list_on(owner).or(self.list_of(owner));
+        let used = list.map_or(0, |list| list.used());
+        let ids = (0..used).filter_map(move |at| list.map(|list| list.id_at(at)));
+        ids.filter(|id| *id != 0).map(index_of)
+    }
+
+    /// Drops an owner's models and those that are on it; with a partition given, only those that live there.
+    pub fn drop_models_about(&mut self, owner: u32, partition: Option<u32>, due: &mut DueList) {
+        // What is taken out leaves a gap, so that the others keep their places.
+        for model in self.models_about(owner) {
+            if partition.is_none_or(|partition| self.models[model as usize].partition == partition) {
+                self.drop_model(model, due);
+            }
+        }
     }
 
     /// Marks one owner's lists as changed, though they did not.
@@ -372,7 +386,7 @@ pub(crate) fn index_of(id: u64) -> u32 {
 impl super::partition::Fields {
     fn check(&self) -> Result<()> {
         let [connector, rest @ ..] = self.all();
-        check_text("data source connector", connector, MAX_LABEL - 40)?;
+        check_text("data source connector", connector, MAX_CONNECTOR)?;
         for (what, text) in ["host", "port", "database"].into_iter().zip(rest) {
             check_text(&format!("data source {what}"), text, MAX_FIELD)?;
         }

@@ -17,6 +17,10 @@ pub(crate) const GLOBAL_INDEX: u32 = 0;
 pub const MAX_LABEL: usize = 255;
 /// The longest field of a configuration, in bytes.
 pub const MAX_FIELD: usize = 1024;
+/// The longest name of a connector, in bytes: it is part of a label.
+pub const MAX_CONNECTOR: usize = MAX_LABEL - 40;
+/// The longest URL, in bytes.
+pub const MAX_URL: usize = 8192;
 
 /// The connector of a data source.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -187,7 +191,7 @@ impl Partitions {
     }
 
     /// All partitions in the order they came to be, from this sequence number on.
-    pub fn since(&self, sequence: u64) -> impl Iterator<Item = u32> + '_ {
+    pub fn since(&self, sequence: u64) -> impl Iterator<Item = u32> + Clone + '_ {
         self.by_sequence.range(sequence..).map(|(_, index)| *index)
     }
 

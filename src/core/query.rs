@@ -156,13 +156,11 @@ fn get_locked(registry: &'static Registry, owner: u64, kind: u32, name: &[u8]) -
 impl Locked {
     /// The model of this name: in `global`, else in the first partition that has one; or in one tenant alone.
     pub fn find_model(&mut self, tenant: Option<&str>, name: &[u8]) -> crate::error::Result<u64> {
+        let code = tenant.map(|code| self.tenant_code(code)).transpose()?;
         let Some(atom) = self.registry.names.known(name) else { return Ok(0) };
-        let model = match tenant {
+        let model = match code {
             None => self.first_of_name(atom),
-            Some(code) => {
-                let code = self.tenant_code(code)?;
-                self.partitions.find(code).and_then(|partition| self.newest(atom, partition))
-            }
+            Some(code) => self.partitions.find(code).and_then(|partition| self.newest(atom, partition)),
         };
         let Some(model) = model else { return Ok(0) };
         let partition = self.models[model as usize].partition;
@@ -170,18 +168,14 @@ impl Locked {
         Ok(self.model_handle(model))
     }
 
-    /// The handles of the models in the partitions with these indices, in the order they were registered.
-    pub fn models_in(&self, partitions: &[u32]) -> crate::error::Result<Vec<u64>> {
-        let counted = partitions.iter().filter_map(|index| self.partitions.get(*index));
-        let count: usize = counted.map(|partition| partition.models as usize).sum();
+    /// The handles of the models in partitions, in the order they were registered in each.
+    pub fn models_in(&self, partitions: impl Iterator<Item = u32> + Clone) -> crate::error::Result<Vec<u64>> {
+        let known = |index| self.partitions.get(index);
+        let count = partitions.clone().filter_map(known).map(|partition| partition.models as usize).sum();
         let mut models = Vec::new();
-        models.try_reserve_exact(count).map_err(|_| Error::from(Status::ERROR_OUT_OF_MEMORY))?;
-        for partition in partitions.iter().filter_map(|index| self.partitions.get(*index)) {
-            let mut model = partition.first;
-            while model != super::state::NONE {
-                models.push(self.model_handle(model));
-                model = self.models[model as usize].next;
-            }
+        models.try_reserve_exact(count).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
+        for partition in partitions.filter_map(known) {
+            models.extend(self.models_from(partition.first).map(|model| self.model_handle(model)));
         }
         Ok(models)
     }

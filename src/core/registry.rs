@@ -96,12 +96,20 @@ pub(crate) fn by_number(number: u32) -> Option<&'static Registry> {
 pub(crate) struct Locked {
     pub registry: &'static Registry,
     pub state: Guard<'static, State>,
+    /// The thread was unwinding already when it took the lock: that panic is none of ours.
+    unwinding: bool,
+}
+
+impl Locked {
+    fn new(registry: &'static Registry, state: Guard<'static, State>) -> Self {
+        Locked { registry, state, unwinding: std::thread::panicking() }
+    }
 }
 
 impl Drop for Locked {
     fn drop(&mut self) {
         // A panic between two steps of a change leaves the state in doubt; what the lock-free readers see is whole.
-        if std::thread::panicking() {
+        if !self.unwinding && std::thread::panicking() {
             self.state.poisoned = true;
         }
     }
@@ -130,7 +138,12 @@ impl Registry {
         if state.poisoned {
             return Err(Status::ERROR_POISONED.into());
         }
-        Ok(Locked { registry: self, state })
+        Ok(Locked::new(self, state))
+    }
+
+    /// Takes the registry's lock, also where the registry is poisoned.
+    pub(crate) fn lock_in_doubt(&'static self) -> Locked {
+        Locked::new(self, self.state.lock())
     }
 
     /// The handle under which the registry is known now.
@@ -170,6 +183,8 @@ pub(crate) fn model_word(generation: u32, epoch: u64) -> u64 {
 /// # Errors
 /// `ERROR_FULL` when 8,191 registries are alive, `ERROR_OUT_OF_MEMORY`.
 pub fn create(options: Options) -> Result<u64> {
+    super::names::draw_key();
+    handle::generation_base();
     let mut numbers = NUMBERS.lock();
     let numbers = numbers.get_or_insert_with(|| Numbers {
         first: (handle::random_word() % MAX_REGISTRIES as u64) as u32,
@@ -265,12 +280,11 @@ pub(crate) fn resolve_locked(value: u64) -> Result<Locked> {
     Ok(locked)
 }
 
-/// Destroys a registry: its owners and models are gone, and its handle is stale. Gives the destructors that are due and
-/// the registry's number.
+/// Destroys a registry: its owners and models are gone, and its handle is stale. Gives the destructors that are due.
 ///
 /// # Errors
 /// The status of a null, wrong, foreign, forged or stale handle; `ERROR_INVALID_ARGUMENT` for the default registry.
-pub fn destroy(value: u64) -> Result<(DueList, u32)> {
+pub fn destroy(value: u64) -> Result<DueList> {
     if DEFAULT.get() == Some(&value) {
         return Err(Error::new(
             Status::ERROR_INVALID_ARGUMENT,
@@ -286,13 +300,13 @@ pub fn destroy(value: u64) -> Result<(DueList, u32)> {
         return Err(Status::ERROR_STALE_HANDLE.into());
     }
     state.poisoned = false;
-    let mut locked = Locked { registry, state };
+    let mut locked = Locked::new(registry, state);
     let due = locked.close();
     drop(locked);
     if let Some(numbers) = NUMBERS.lock().as_mut() {
         numbers.free.push(registry.number);
     }
-    Ok((due, registry.number))
+    Ok(due)
 }
 
 /// What a handle of a registry's own kind of thing is when its slot does not match.

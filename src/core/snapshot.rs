@@ -71,21 +71,23 @@ pub fn models(handle: u64, out: &mut [MaybeUninit<u64>]) -> Result<(usize, Stamp
     Ok((snapshot.models.len(), snapshot.stamp))
 }
 
-/// Lets a snapshot go. Gives the number of its registry and the destructors that are due.
+/// Lets a snapshot go. Gives the handle of its registry and the destructors that are due.
 ///
 /// # Errors
 /// The status of a null, wrong, foreign, forged or stale handle.
-pub fn free(handle: u64) -> Result<(u32, DueList)> {
-    let snapshot = SNAPSHOTS.remove(handle)?;
+pub fn free(handle: u64) -> Result<(u64, DueList)> {
+    let snapshot = SNAPSHOTS.get(handle)?;
     let mut gone = DueList::default();
-    let mut locked = snapshot.registry.lock()?;
+    // What the host lets go it lets go, also of a registry that is in doubt.
+    let mut locked = snapshot.registry.lock_in_doubt();
+    SNAPSHOTS.remove(handle)?;
     if snapshot.handles.fetch_sub(1, Ordering::Relaxed) == 1 {
         locked.snapshot_bytes -= snapshot.bytes();
         for id in &snapshot.models {
             locked.let_go(index_of(*id), &mut gone);
         }
     }
-    Ok((snapshot.registry.number, gone))
+    Ok((snapshot.registry.handle(), gone))
 }
 
 /// The stamp of a snapshot that is not of one owner.

@@ -109,6 +109,26 @@ pub(crate) struct OwnerRecord {
     pub next: u32,
 }
 
+impl OwnerRecord {
+    pub fn free(uses: u32) -> Self {
+        OwnerRecord {
+            uses,
+            live: false,
+            kind: 0,
+            name: "".into(),
+            configuration: NONE,
+            label: Arc::from(""),
+            partition: NONE,
+            counted_in: 0,
+            lists_differ: false,
+            user_data: UserData(std::ptr::null_mut()),
+            due: None,
+            snapshots: [Weak::new(), Weak::new()],
+            next: NONE,
+        }
+    }
+}
+
 /// All that a registry's lock guards.
 pub(crate) struct State {
     pub poisoned: bool,
@@ -121,6 +141,9 @@ pub(crate) struct State {
     pub free_owner: u32,
     pub live_owners: u32,
     pub owners_made: u64,
+    /// How often each slot of an owner or a model was used, where the records were given back.
+    pub past_owners: Vec<u32>,
+    pub past_models: Vec<u32>,
     pub models: Vec<ModelRecord>,
     pub free_model: u32,
     /// Models that are registered.
@@ -144,6 +167,8 @@ pub(crate) struct State {
     pub text_bytes: usize,
     pub run_bytes: usize,
     pub snapshot_bytes: usize,
+    /// The highest version of a list whose memory was given back; even.
+    pub version_floor: u64,
     pub registered_total: u64,
     pub reused_total: u64,
     pub misses: u64,
@@ -167,6 +192,8 @@ impl Default for State {
             free_owner: NONE,
             live_owners: 0,
             owners_made: 0,
+            past_owners: Vec::new(),
+            past_models: Vec::new(),
             models: Vec::new(),
             free_model: NONE,
             live_models: 0,
@@ -183,6 +210,7 @@ impl Default for State {
             text_bytes: 0,
             run_bytes: 0,
             snapshot_bytes: 0,
+            version_floor: 0,
             registered_total: 0,
             reused_total: 0,
             misses: 0,
@@ -200,6 +228,30 @@ impl State {
         self.used_records == 0 && self.snapshot_bytes == 0
     }
 
+    /// How often the slot of a model was used; `None` for one that never was there.
+    pub fn model_uses(&self, index: u32) -> Option<u32> {
+        let record = self.models.get(index as usize).map(|record| record.uses);
+        record.or_else(|| self.past_models.get(index as usize).copied())
+    }
+
+    /// How often the slot of an owner was used; `None` for one that never was there.
+    pub fn owner_uses(&self, index: u32) -> Option<u32> {
+        let record = self.owners.get(index as usize).map(|record| record.uses);
+        record.or_else(|| self.past_owners.get(index as usize).copied())
+    }
+
+    /// Gives the records of owners and of models back where none is in use; how often their slots were used stays.
+    pub fn give_back_records(&mut self) {
+        if self.used_records == 0 && keep_uses(&mut self.past_models, self.models.iter().map(|record| record.uses)) {
+            self.models = Vec::new();
+            (self.free_model, self.cursor, self.left_behind) = (NONE, 0, 0);
+        }
+        if self.live_owners == 0 && keep_uses(&mut self.past_owners, self.owners.iter().map(|record| record.uses)) {
+            self.owners = Vec::new();
+            self.free_owner = NONE;
+        }
+    }
+
     /// Begins a new registry.
     pub fn open(&mut self, options: Options, epoch: u64) {
         self.alive = true;
@@ -212,4 +264,15 @@ impl State {
         (self.registered_total, self.reused_total) = (0, 0);
         (self.misses, self.locked_hits, self.invalidations, self.built_lists) = (0, 0, 0, 0);
     }
+}
+
+/// Notes how often slots were used; gives whether there was memory to.
+fn keep_uses(past: &mut Vec<u32>, uses: impl ExactSizeIterator<Item = u32>) -> bool {
+    let missing = uses.len().saturating_sub(past.len());
+    if past.try_reserve_exact(missing).is_err() {
+        return false;
+    }
+    past.resize(past.len() + missing, 0);
+    past.iter_mut().zip(uses).for_each(|(past, uses)| *past = uses);
+    true
 }

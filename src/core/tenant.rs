@@ -65,9 +65,13 @@ impl Locked {
         }
         if self.live_owners == 0 {
             let used = self.owners.len() as u32;
+            let lists = (0..used).flat_map(|owner| [self.registry.lists.get(owner), self.registry.lists_on.get(owner)]);
+            let highest = lists.flatten().map(|list| list.version()).max().unwrap_or(0);
+            self.version_floor = self.version_floor.max(highest.next_multiple_of(2));
             self.registry.lists.discard(used);
             self.registry.lists_on.discard(used);
         }
+        self.give_back_records();
         self.partitions.shrink();
         self.ownerless.shrink_to_fit();
         self.schemas.shrink_to_fit();
@@ -116,11 +120,13 @@ impl Locked {
     pub fn drop_partition(&mut self, index: u32, gone: &mut DueList) -> u64 {
         let Some(partition) = self.partitions.get(index) else { return 0 };
         let (names, mut model) = (u64::from(partition.names), partition.first);
+        let frozen = self.freeze(self.models_from(model), &[]);
         while model != NONE {
             let next = self.models[model as usize].next;
             self.drop_model(model, gone);
             model = next;
         }
+        self.thaw(frozen);
         if index != GLOBAL_INDEX {
             self.partitions.remove(index);
         }
@@ -147,11 +153,9 @@ impl Locked {
             return Ok(0);
         }
         self.renew(owner);
-        for model in self.models_about(owner) {
-            if self.models[model as usize].partition == index {
-                self.drop_model(model, gone);
-            }
-        }
+        let frozen = self.freeze(self.models_about(owner), &[owner]);
+        self.drop_models_about(owner, Some(index), gone);
+        self.thaw(frozen);
         self.leave_partition(owner, gone);
         Ok(if self.partitions.by_sequence(sequence).is_none() { names } else { 0 })
     }
@@ -160,17 +164,23 @@ impl Locked {
     pub fn drop_idle(&mut self, max_idle_ms: u64, gone: &mut DueList) -> u64 {
         let now = clock::monotonic_ms();
         self.reclaim(64, gone);
-        let idle: Vec<u32> = self
-            .partitions
-            .since(1)
-            .filter(|index| {
-                self.partitions.get(*index).is_some_and(|one| now.saturating_sub(one.last_used) >= max_idle_ms)
-            })
-            .collect();
-        for index in &idle {
-            self.drop_partition(*index, gone);
+        let (mut dropped, mut sequence) = (0, 1);
+        loop {
+            let Some(index) = self.partitions.since(sequence).next() else { break };
+            let Some(partition) = self.partitions.get(index) else { break };
+            sequence = partition.sequence + 1;
+            if now.saturating_sub(partition.last_used) >= max_idle_ms {
+                self.drop_partition(index, gone);
+                dropped += 1;
+            }
         }
-        idle.len() as u64
+        dropped
+    }
+
+    /// The models of a partition, from one of them on.
+    pub fn models_from(&self, first: u32) -> impl Iterator<Item = u32> + '_ {
+        let known = |model: u32| (model != NONE).then_some(model);
+        std::iter::successors(known(first), move |model| known(self.models[*model as usize].next))
     }
 
     /// What is known of a partition.
@@ -207,8 +217,9 @@ impl Locked {
             + self.partitions.text_bytes
             + self.names.long_bytes
             + names * size_of::<u64>();
-        let reserved = self.owners.len() * size_of::<super::registry::OwnerSlot>()
-            + self.models.len() * size_of::<u64>()
+        let reserved = self.owners.len().max(self.past_owners.len()) * size_of::<super::registry::OwnerSlot>()
+            + self.models.len().max(self.past_models.len()) * size_of::<u64>()
+            + (self.past_owners.len() + self.past_models.len()) * size_of::<u32>()
             + self.names.slots() * super::names::SLOT_BYTES;
         let hits = self.registry.counters.hits().saturating_sub(self.hits_before) + self.locked_hits;
         Stats {

@@ -187,8 +187,7 @@ impl Problems {
         }
         let detail = error.detail().cloned().unwrap_or_default();
         let name = if detail.name.is_empty() { file.to_owned() } else { detail.name };
-        let message = format!("{file}: {}", error.message());
-        let named = Error::new(error.status(), name, message).at(detail.offset, detail.line, detail.column);
+        let named = Error::new(error.status(), name, error.message()).at(detail.offset, detail.line, detail.column);
         crate::schema::alloc::push(&mut self.0, Problem { file: file.to_owned(), error: named })
     }
 }
