@@ -412,11 +412,12 @@ pub unsafe extern "C" fn mreg_model_owners(
 ) -> mreg_status {
     let work = || {
         // SAFETY: as the caller promises.
-        let out_owner = unsafe { args::optional_out(owner, 0, "owner") }?;
+        let out_owner = unsafe { args::optional_out(owner, 0, "owner") };
         // SAFETY: as the caller promises.
-        let out_data_source = unsafe { args::optional_out(data_source, 0, "data_source") }?;
+        let out_data_source = unsafe { args::optional_out(data_source, 0, "data_source") };
         // SAFETY: as the caller promises.
-        let out_app = unsafe { args::optional_out(app, 0, "app") }?;
+        let out_app = unsafe { args::optional_out(app, 0, "app") };
+        let (out_owner, out_data_source, out_app) = (out_owner?, out_data_source?, out_app?);
         let handles = reading_registered(model, |locked, record| {
             Ok([record.owner(), record.data_source, record.app].map(|index| handle_of(locked, index)))
         })?;

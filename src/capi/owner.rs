@@ -409,9 +409,10 @@ pub unsafe extern "C" fn mreg_owner_freshness_words(
 ) -> mreg_status {
     let work = || {
         // SAFETY: as the caller promises.
-        let out = unsafe { args::out(owner_word, std::ptr::null(), "owner_word") }?;
+        let out = unsafe { args::out(owner_word, std::ptr::null(), "owner_word") };
         // SAFETY: as the caller promises.
-        let out_registry = unsafe { args::out(registry_word, std::ptr::null(), "registry_word") }?;
+        let out_registry = unsafe { args::out(registry_word, std::ptr::null(), "registry_word") };
+        let (out, out_registry) = (out?, out_registry?);
         let (of_owner, of_registry) = owner::freshness_words(owner)?;
         out.put(of_owner.as_ptr().cast_const());
         out_registry.put(of_registry.as_ptr().cast_const());
@@ -451,11 +452,12 @@ unsafe fn list(
     stamp: *mut mreg_stamp,
 ) -> Result<()> {
     // SAFETY: as the caller promises.
-    let out = unsafe { args::out(count, 0, "count") }?;
+    let out = unsafe { args::out(count, 0, "count") };
     // SAFETY: as the caller promises.
-    let out_stamp = unsafe { args::optional_out(stamp, NO_STAMP, "stamp") }?;
+    let out_stamp = unsafe { args::optional_out(stamp, NO_STAMP, "stamp") };
     // SAFETY: as the caller promises.
     let room = unsafe { args::buffer(models, capacity, "models") }?;
+    let (out, out_stamp) = (out?, out_stamp?);
     let mut answer = Stamp::default();
     out.put(query::list(owner, kind, which, room, &mut answer)?);
     put_stamp(out_stamp, answer);
@@ -555,11 +557,12 @@ pub unsafe extern "C" fn mreg_owner_names(
 ) -> mreg_status {
     let work = || {
         // SAFETY: as the caller promises.
-        let out = unsafe { args::out(count, 0, "count") }?;
+        let out = unsafe { args::out(count, 0, "count") };
         // SAFETY: as the caller promises.
-        let out_length = unsafe { args::optional_out(length, 0, "length") }?;
+        let out_length = unsafe { args::optional_out(length, 0, "length") };
         // SAFETY: as the caller promises.
-        let out_stamp = unsafe { args::optional_out(stamp, NO_STAMP, "stamp") }?;
+        let out_stamp = unsafe { args::optional_out(stamp, NO_STAMP, "stamp") };
+        let (out, out_length, out_stamp) = (out?, out_length?, out_stamp?);
         // SAFETY: as the caller promises.
         let room = unsafe { args::buffer(buffer, capacity, "buffer") }?;
         let (mut written, mut answer) = (0, Stamp::default());

@@ -60,9 +60,10 @@ pub unsafe extern "C" fn mreg_snapshot_models(
 ) -> mreg_status {
     let work = || {
         // SAFETY: as the caller promises.
-        let out = unsafe { args::out(count, 0, "count") }?;
+        let out = unsafe { args::out(count, 0, "count") };
         // SAFETY: as the caller promises.
-        let out_stamp = unsafe { args::optional_out(stamp, NO_STAMP, "stamp") }?;
+        let out_stamp = unsafe { args::optional_out(stamp, NO_STAMP, "stamp") };
+        let (out, out_stamp) = (out?, out_stamp?);
         // SAFETY: as the caller promises.
         let room = unsafe { args::buffer(models, capacity, "models") }?;
         let (length, answer) = snapshot::models(snapshot, room)?;
