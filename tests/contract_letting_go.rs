@@ -209,8 +209,10 @@ fn release_makes_the_handle_stale_and_takes_the_models() {
     assert_eq!(code(models_of(app)), STALE_HANDLE);
 }
 
+type Way = (&'static str, fn(&Registry, [u64; 3], u64));
+
 /// Every way to let a model go: the name of the way, and what lets go.
-fn ways() -> Vec<(&'static str, fn(&Registry, [u64; 3], u64))> {
+fn ways() -> Vec<Way> {
     vec![
         ("unregister", |_, _, model| unregister(model).expect("unregister")),
         ("replace", |registry, [source, app, _], _| {
@@ -233,6 +235,8 @@ fn ways() -> Vec<(&'static str, fn(&Registry, [u64; 3], u64))> {
         ("destroy", |registry, _, _| destroy(registry.0).expect("destroy")),
     ]
 }
+
+type Step = fn(u64, u64);
 
 fn scene(witness: &'static Witness) -> (Registry, [u64; 3], u64) {
     let registry = Registry::new();
@@ -271,7 +275,7 @@ fn a_destructor_waits_for_the_last_that_holds_the_model() {
             assert!(!model_is_valid(model), "{what}");
             drop(registry);
             assert_eq!(witness.runs(), 0, "{what}: held");
-            let (first, second): (fn(u64, u64), fn(u64, u64)) = if last == "hold" {
+            let (first, second): (Step, Step) = if last == "hold" {
                 (|_, snapshot| free_snapshot(snapshot).expect("free"), |model, _| unhold(model).expect("unhold"))
             } else {
                 (|model, _| unhold(model).expect("unhold"), |_, snapshot| free_snapshot(snapshot).expect("free"))

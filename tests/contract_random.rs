@@ -582,5 +582,5 @@ fn longer_histories() {
 
 #[test]
 fn long_histories() {
-    seeds(2_000..2_002, 1_500);
+    seeds(2_000..2_003, 800);
 }

@@ -169,7 +169,8 @@ fn control_characters_and_nul_are_refused_in_names_with_the_offset() {
 #[test]
 fn a_nul_terminated_text_ends_at_the_nul() {
     let fixture = Fixture::new();
-    let name = b"Ends\0here\0".as_ptr().cast();
+    let bytes = [&b"Ends"[..], b"here", b""].join(&0);
+    let name = bytes.as_ptr().cast();
     let mut options = made(capi::mreg_model_options_init);
     options.name = capi::mreg_text { data: c"Ends".as_ptr(), length: usize::MAX };
     options.app = fixture.owner;

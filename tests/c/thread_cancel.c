@@ -25,6 +25,15 @@ static void *work(void *first)
         OK(mreg_registry_destroy(created, NULL));
     }
     whole_api_works(registry);
+    {
+        /* Files are opened and read here: cancellation points of the C library's own. */
+        mreg_load_report report = MREG_NULL;
+        mreg_schema schema = MREG_NULL;
+        EXPECT(MREG_ERROR_IO, mreg_application_load(registry, "/nowhere", MREG_NUL_TERMINATED, NULL, &report, NULL));
+        EXPECT(MREG_ERROR_NOTHING_TO_LOAD, mreg_application_load(registry, "/dev", MREG_NUL_TERMINATED, NULL, &report, NULL));
+        OK(mreg_schema_builtin("User", 4, &schema, NULL));
+        OK(mreg_schema_free(schema, NULL));
+    }
     reached++;
     pthread_testcancel();
     CHECK(!"the thread is cancelled");

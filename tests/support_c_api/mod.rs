@@ -93,6 +93,8 @@ pub fn outcome(status: i32, error: &mreg_error) -> Result<()> {
 macro_rules! call {
     ($function:ident($($argument:expr),* $(,)?)) => {{
         let mut error = $crate::support_c_api::fresh_error();
+        // The arguments are part of the call: each is a temporary that has to live through it.
+        #[allow(clippy::macro_metavars_in_unsafe)]
         // SAFETY: every pointer among the arguments is to memory of the test's that lives through the call.
         let status = unsafe { $crate::support_c_api::capi::$function($($argument,)* &mut error) };
         $crate::support_c_api::outcome(status, &error)
