@@ -1,13 +1,14 @@
 //! The cache's hits, counted without a write that readers share.
 //!
 //! Every thread has a line of its own for the registry it last asked, and counts with a plain load and store. A line is
-//! lent on first use and returned when the thread ends or asks another registry; its count stays. Where thread-locals
-//! are gone, in the destructors of an ending thread, one shared line is counted on with an atomic addition.
+//! lent on first use and returned when the thread ends or asks another registry; its count stays. Where the end of the
+//! thread cannot be heard of, one shared line is counted on with an atomic addition.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::lock::{Rank, Ranked};
+use super::thread_end;
 
 #[repr(align(64))]
 struct Line {
@@ -38,19 +39,10 @@ type Lease = Option<(&'static Counters, &'static Line)>;
 thread_local! {
     // Has no destructor, so that reading it needs no look at whether it was destroyed.
     static LENT: Cell<Lease> = const { Cell::new(None) };
-    static RETURN: Return = const { Return };
 }
 
-/// Returns the thread's line when the thread ends.
-struct Return;
-
-impl Drop for Return {
-    fn drop(&mut self) {
-        give_back();
-    }
-}
-
-fn give_back() {
+/// Returns the calling thread's line; its count stays.
+pub fn give_back() {
     if let Some((counters, line)) = LENT.take() {
         counters.lines.lock().free.push(line);
     }
@@ -77,8 +69,8 @@ impl Counters {
     #[cold]
     fn hit_first(&'static self) {
         give_back();
-        // Fails while the thread ends: a line that is lent then would never come back.
-        if RETURN.try_with(|_| ()).is_err() {
+        // A line that is lent to a thread whose end is not heard of would never come back.
+        if !thread_end::watch() {
             self.shared.fetch_add(1, Ordering::Relaxed);
             return;
         }

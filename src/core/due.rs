@@ -11,6 +11,7 @@ use std::ffi::c_void;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::lock::{Rank, Ranked};
+use super::thread_end;
 
 /// A destructor of the host's for its `user_data`.
 ///
@@ -133,26 +134,18 @@ fn this_thread() -> u64 {
     return 1;
 }
 
-/// Leaves to others what the thread has not run when it ends, as by `pthread_exit` in a destructor.
-struct ThreadEnd;
-
-impl Drop for ThreadEnd {
-    fn drop(&mut self) {
-        let thread = this_thread();
-        let mut queue = QUEUE.lock();
-        queue.running.retain(|running| running.thread != thread);
-        let mut at = &mut queue.newest;
-        while let Some(first) = at {
-            if first.batch.thread == thread {
-                first.batch.thread = NO_THREAD;
-            }
-            at = &mut first.older;
+/// Leaves to others what the calling thread, which ends, has not run: it may have ended in a destructor.
+pub fn thread_ended() {
+    let thread = this_thread();
+    let mut queue = QUEUE.lock();
+    queue.running.retain(|running| running.thread != thread);
+    let mut at = &mut queue.newest;
+    while let Some(first) = at {
+        if first.batch.thread == thread {
+            first.batch.thread = NO_THREAD;
         }
+        at = &mut first.older;
     }
-}
-
-thread_local! {
-    static THREAD_END: ThreadEnd = const { ThreadEnd };
 }
 
 /// Lists what a change made due, in the order in which it let go. Gives the number of the batch, 0 for nothing; to be
@@ -160,8 +153,8 @@ thread_local! {
 pub fn append(registry: u64, list: DueList) -> u64 {
     let mut list = list.reversed();
     let Some(mut first) = list.head.take() else { return 0 };
-    // Fails while the thread ends; then a batch that is left waits for the thread that gets the same name.
-    let _ = THREAD_END.try_with(|_| ());
+    // Where that cannot be, a batch that is left waits for the thread that gets the same name.
+    thread_end::watch();
     let mut queue = QUEUE.lock();
     queue.number += 1;
     WAITING.fetch_add(1, Ordering::Release);

@@ -18,3 +18,4 @@ pub mod snapshot;
 pub(crate) mod state;
 pub(crate) mod table;
 pub mod tenant;
+pub(crate) mod thread_end;

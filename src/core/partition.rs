@@ -152,7 +152,17 @@ pub(crate) struct Partitions {
 
 impl Default for Partitions {
     fn default() -> Self {
-        let mut partitions = Partitions {
+        let mut partitions = Partitions::none();
+        partitions.make(GLOBAL.into(), false);
+        partitions.text_bytes = 0;
+        partitions
+    }
+}
+
+impl Partitions {
+    /// Those of no registry: not even `global`, and no memory.
+    pub fn none() -> Self {
+        Partitions {
             slots: Vec::new(),
             free: Vec::new(),
             by_label: HashMap::new(),
@@ -164,14 +174,9 @@ impl Default for Partitions {
             reserved: HashMap::new(),
             next_owner_id: 1,
             text_bytes: 0,
-        };
-        partitions.make(GLOBAL.into(), false);
-        partitions.text_bytes = 0;
-        partitions
+        }
     }
-}
 
-impl Partitions {
     pub fn get(&self, index: u32) -> Option<&Partition> {
         self.slots.get(index as usize)?.as_ref()
     }
@@ -182,7 +187,7 @@ impl Partitions {
 
     /// The partition with this label.
     pub fn find(&self, label: &str) -> Option<u32> {
-        self.by_label.get(label).copied()
+        if label == GLOBAL { Some(GLOBAL_INDEX) } else { self.by_label.get(label).copied() }
     }
 
     /// The partition with this sequence number.
@@ -223,7 +228,9 @@ impl Partitions {
             self.slots.len() as u32 - 1
         });
         self.slots[index as usize] = Some(partition);
-        self.by_label.insert(label, index);
+        if &*label != GLOBAL {
+            self.by_label.insert(label, index);
+        }
         self.by_sequence.insert(sequence, index);
         index
     }

@@ -6,7 +6,7 @@ use crate::error::Result;
 
 use super::clock;
 use super::due::DueList;
-use super::partition::{GLOBAL, GLOBAL_INDEX, Partition};
+use super::partition::{GLOBAL, GLOBAL_INDEX, Partition, Partitions};
 use super::registry::Locked;
 use super::state::NONE;
 
@@ -97,6 +97,7 @@ impl Locked {
         self.reclaim_all(&mut gone);
         self.text_bytes -= self.kinds.iter().map(|kind| kind.len()).sum::<usize>();
         self.kinds = Vec::new();
+        self.partitions = Partitions::none();
         gone
     }
 
