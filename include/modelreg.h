@@ -6,8 +6,8 @@
 /*
  * modelreg: which models belong to which owners in which tenants, asked at the speed of a memory read.
  *
- * This file is generated from the library's source and is its reference. Read this page first; what it says holds for
- * every function and is not said again.
+ * This file is generated from the library's source and is its reference. Read this page first: what it says holds for
+ * every function.
  *
  * HANDLES. Registries, owners, models, snapshots, schemas and load reports are handles: 64-bit numbers, 0 for none. A
  *   handle is checked before anything is done with it. One that is null, of another type, of another registry, made up,
@@ -16,11 +16,12 @@
  *
  * STATUS AND ERRORS. A function that can fail returns an mreg_status, MREG_OK (0) for success, and takes an mreg_error of
  *   the caller's as its last argument. That may be NULL. It is filled when the call fails, and left alone when it
- *   succeeds. A call that fails has changed nothing. "Nothing found" is an answer and no failure: MREG_OK with MREG_NULL,
- *   false or a count of 0.
+ *   succeeds: test the returned status, not error.code. A call that fails has changed nothing in the library. "Nothing
+ *   found" is an answer and no failure: MREG_OK with MREG_NULL, false or a count of 0.
  *
  * RESULTS. Pointers for results come last before the error. They must not be NULL unless the function says so, and must
- *   be aligned. They are set to null, 0 or false when the call fails.
+ *   be aligned. They are set to null, 0 or false when the call fails; a text buffer is emptied, an array left as it was.
+ *   (mreg_application_load fills its report also with MREG_ERROR_LOAD_REFUSED, because the report says why.)
  *
  * TEXT IN. A pointer and a length in bytes, or MREG_NUL_TERMINATED for a length. UTF-8. (NULL, 0) is the empty text. The
  *   library reads it during the call and keeps no pointer to it. At most 64 MiB.
@@ -30,18 +31,29 @@
  *
  * STRUCTS. Those that begin with struct_size can grow in later versions. Begin with their _INIT macro or _init function,
  *   which give the same bytes. The library reads and writes no more than both sides know, and refuses fields that it
- *   does not know and that are not zero. The caller may keep, copy and drop these structs as it likes.
+ *   does not know and that are not zero, and a struct_size past 64 KiB. The caller may keep, copy and drop these structs
+ *   as it likes. Counts in structs are uint64_t, truth values uint32_t 0 or 1.
  *
  * THREADS. Every function may be called from any thread at any time, also while another thread releases or destroys what
  *   it is about: the call finishes, or finds it gone. No lock is held while code of the host runs. No function may be
- *   called from a signal handler, unless it says so.
+ *   called from a signal handler, unless it says so. After fork() the child may use the library only where no other thread
+ *   was inside of a call; else it has to exec first.
  *
  * DESTRUCTORS. A function that can run the host's destructors says so. It runs them before it returns, when its own
  *   change is complete and visible to everyone, with no lock held. They may call any function. A C++ exception that one
  *   throws passes through the call; the others run at the thread's next such call, or when the registry is destroyed.
+ *   A call that takes user_data with a destructor takes it over whatever it returns: where it fails, the destructor runs
+ *   before it returns. Only where `options` itself cannot be read (NULL, MREG_ERROR_UNALIGNED_POINTER or
+ *   MREG_ERROR_STRUCT_SIZE for it) the user_data is still the caller's.
  *
  * HOLDING. A handle of a model holds nothing. The registry holds a registered model; the host does by mreg_model_hold,
- *   and by a snapshot that contains it. A model's user_data may be used only while the host holds the model.
+ *   and by a snapshot that contains it. A model's user_data may be used only while the host holds the model. Once a model
+ *   has left the registry, its handle is stale, unless it is held by mreg_model_hold; what a snapshot holds is then read
+ *   by its position in the snapshot.
+ *
+ * WHAT ENDS WHAT. mreg_registry_destroy, mreg_owner_release, mreg_model_unregister, mreg_snapshot_free, mreg_schema_free and
+ *   mreg_load_report_free, each in any order and each with MREG_NULL; a second call for the same thing gives
+ *   MREG_ERROR_STALE_HANDLE. The registry does not list its owners: keep their handles.
  *
  * SINCE. Everything here is there since version 0.1.0, unless it says otherwise. While the major version is 0, the
  *   soname changes with each minor version.
@@ -62,7 +74,14 @@
 
 /**
  * A freshness word. The library changes it while the host reads it: where the compiler has it, read it with
- * __atomic_load_n(word, __ATOMIC_ACQUIRE); a plain aligned 64-bit load of a volatile is the same on x86-64.
+ * __atomic_load_n(word, __ATOMIC_ACQUIRE); a plain aligned 64-bit load of a volatile is the same on x86-64. The two words of
+ * an owner may be read in any order:
+ *
+ *     if (__atomic_load_n(owner_word, __ATOMIC_ACQUIRE) == stamp.owner_word &&
+ *         __atomic_load_n(registry_word, __ATOMIC_ACQUIRE) == stamp.registry_word)
+ *         ; // what came back with `stamp` is still the answer
+ *     else
+ *         mreg_owner_models(owner, MREG_KIND_ANY, models, capacity, &count, &stamp, &error);
  */
 typedef volatile uint64_t mreg_freshness_word;
 
@@ -87,7 +106,7 @@ enum {
     MREG_ERROR_NULL_POINTER = 1,
     /** A pointer to a struct or an array is not aligned for its type. */
     MREG_ERROR_UNALIGNED_POINTER = 2,
-    /** A number stands for nothing: an unknown enum value, flag or option. */
+    /** An argument that the call cannot take: an unknown number or flag, a position past the end, a thing of the wrong kind or state. */
     MREG_ERROR_INVALID_ARGUMENT = 3,
     /** `struct_size` is smaller than the first version of the struct, or the struct is larger than ours and its extra bytes are not zero. */
     MREG_ERROR_STRUCT_SIZE = 4,
@@ -141,6 +160,24 @@ enum {
  * Handles and texts
  * ==================================================================================================== */
 
+/** A registry: one container of owners, models and tenants. */
+typedef uint64_t mreg_registry;
+
+/** An owner of models: a data source, an app, or of a kind that the host registered. */
+typedef uint64_t mreg_owner;
+
+/** A registered model. */
+typedef uint64_t mreg_model;
+
+/** A held snapshot: models at one moment, each of them held. */
+typedef uint64_t mreg_snapshot;
+
+/** A parsed schema. It never changes, belongs to no registry, and may be used by many models. */
+typedef uint64_t mreg_schema;
+
+/** What loading an application did, and what was wrong with its files. */
+typedef uint64_t mreg_load_report;
+
 /**
  * A text of the caller's: UTF-8 bytes and their number.
  *
@@ -153,18 +190,6 @@ typedef struct mreg_text {
     size_t length;
 } mreg_text;
 
-/** An owner of models: a data source, an app, or of a kind that the host registered. */
-typedef uint64_t mreg_owner;
-
-/** A registry: one container of owners, models and tenants. */
-typedef uint64_t mreg_registry;
-
-/** What loading an application did, and what was wrong with its files. */
-typedef uint64_t mreg_load_report;
-
-/** A parsed schema. It never changes, belongs to no registry, and may be used by many models. */
-typedef uint64_t mreg_schema;
-
 /**
  * Called once with the `user_data` that it was handed in with, when nothing holds the model or the owner any more.
  *
@@ -175,12 +200,6 @@ typedef uint64_t mreg_schema;
  */
 typedef void (*mreg_destructor)(void *user_data);
 
-/** A registered model. */
-typedef uint64_t mreg_model;
-
-/** A held snapshot: models at one moment, each of them held. */
-typedef uint64_t mreg_snapshot;
-
 /* ====================================================================================================
  * Errors
  * ==================================================================================================== */
@@ -189,7 +208,8 @@ typedef uint64_t mreg_snapshot;
  * Why a call failed. The caller owns it; the library fills it when a call fails, and allocates nothing for it.
  *
  * Every function that can fail takes a pointer to one as its last argument, which may be NULL. A call that succeeds
- * leaves it as it is. Begin with `MREG_ERROR_INIT` or `mreg_error_init`.
+ * leaves it as it is. Begin with `MREG_ERROR_INIT` or `mreg_error_init`: one whose `struct_size` is less than 12 or more than
+ * 1 MiB is left alone.
  */
 typedef struct mreg_error {
     /** `sizeof(mreg_error)`, set by the caller. */
@@ -287,7 +307,7 @@ typedef struct mreg_registry_stats {
     size_t struct_size;
     /** Registrations, also those that replaced or moved a model. */
     uint64_t registered_total;
-    /** Models that were found by their structure. */
+    /** Models that were found by their structure; 0 in this version, which has no such question yet. */
     uint64_t reused_total;
     /** Distinct structures in each partition, summed over all partitions. */
     uint64_t unique_structures;
@@ -403,7 +423,7 @@ mreg_status mreg_registry_get_stats(mreg_registry registry,
                                     mreg_error *error);
 
 /**
- * Copies the handles of all models outside `global`, by partition in the order the partitions came to be, in each in the
+ * Copies the handles of all models but those in `global` (for which there is `mreg_tenant_models`), by partition in the order the partitions came to be, in each in the
  * order of registration.
  *
  * As many as `capacity` has room for; `*count` is how many there are. `(NULL, 0)` asks for the number. The handles hold
@@ -423,7 +443,7 @@ mreg_status mreg_registry_models(mreg_registry registry,
  *
  * `*snapshot` is the caller's to free with `mreg_snapshot_free`; until then each of the models is held. Its stamp is 0.
  *
- * Errors: as `mreg_registry_models`, `MREG_ERROR_FULL`. Any thread. Since 0.1.0.
+ * Errors: as `mreg_registry_generation`, `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_FULL`. Any thread. Since 0.1.0.
  */
 mreg_status mreg_registry_hold_models(mreg_registry registry,
                                       mreg_snapshot *snapshot,
@@ -600,11 +620,14 @@ mreg_status mreg_owner_tenant(mreg_owner owner,
                               mreg_error *error);
 
 /**
- * The pointer that an owner was registered with. It may be used while nobody releases the owner.
+ * The pointer that an owner was registered with. It may be used while nobody releases the owner, which the host has to see
+ * to: unlike a model, an owner cannot be held.
  *
  * Errors: as `mreg_owner_kind`. Any thread. Since 0.1.0.
  */
-mreg_status mreg_owner_user_data(mreg_owner owner, void **user_data, mreg_error *error);
+mreg_status mreg_owner_user_data(mreg_owner owner,
+                                 void **user_data,
+                                 mreg_error *error);
 
 /**
  * The registry of an owner.
@@ -756,7 +779,10 @@ typedef struct mreg_model_options {
     mreg_owner data_source;
     /** The app, or the owner of a host's kind, or `MREG_NULL`. Where there is one, it owns the model. */
     mreg_owner app;
-    /** The current tenant's code, at most 255 bytes; ignored beside an owner. Empty, or a reserved code: `global`. */
+    /**
+     * The current tenant's code, at most 255 bytes; ignored beside an owner. Empty, or a reserved code: `global`. The label of
+     * an owner's partition is refused.
+     */
     mreg_text tenant;
     /** The schema, or `MREG_NULL`. The registry keeps its own reference; the handle stays the caller's. */
     mreg_schema schema;
@@ -799,7 +825,8 @@ mreg_status mreg_model_register(mreg_registry registry,
                                 mreg_error *error);
 
 /**
- * Takes a model out of the registry: its handle is stale, unless the host holds the model. `MREG_NULL` does nothing and
+ * Takes a model out of the registry: its handle is stale, unless the model is held by
+ * `mreg_model_hold`. `MREG_NULL` does nothing and
  * succeeds. Of several threads that unregister one model exactly one succeeds. Runs destructors.
  *
  * Errors: `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
@@ -812,7 +839,7 @@ mreg_status mreg_model_unregister(mreg_model model,
  * Gives a registered model other owners: same handle, same `user_data`, at the end of the new owner's list. A model of
  * its name that the new owner has is replaced. Counts as a registration.
  *
- * `data_source`, `app` and `tenant` as in `mreg_model_options`. Where the call fails, nothing is changed. Runs
+ * `data_source`, `app` and `tenant` as in `mreg_model_options`: without any, the model moves to `global`. Where the call fails, nothing is changed. Runs
  * destructors.
  *
  * Errors: `MREG_ERROR_NULL_HANDLE` (model only), `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
@@ -857,7 +884,7 @@ mreg_status mreg_model_unhold(mreg_model model,
 bool mreg_model_is_valid(mreg_model model);
 
 /**
- * A model's name, of a model that is registered or held. Text as by `mreg_owner_name`.
+ * A model's name, of a model that is registered, or held by `mreg_model_hold`. Text as by `mreg_owner_name`.
  *
  * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
  * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_POISONED`, `MREG_ERROR_NULL_POINTER`,
@@ -871,7 +898,7 @@ mreg_status mreg_model_name(mreg_model model,
 
 /**
  * The settings that a model was registered with, a JSON object; where there were none, those of its schema; empty without
- * either. Of a model that is registered or held. Text as by `mreg_owner_name`.
+ * either. Of a model that is registered, or held by `mreg_model_hold`. Text as by `mreg_owner_name`.
  *
  * Errors: as `mreg_model_name`. Any thread. Since 0.1.0.
  */
@@ -882,21 +909,26 @@ mreg_status mreg_model_settings(mreg_model model,
                                 mreg_error *error);
 
 /**
- * A new handle of a model's schema, `MREG_NULL` where it has none; of a model that is registered or held.
+ * A new handle of a model's schema, `MREG_NULL` where it has none; of a model that is registered, or held by `mreg_model_hold`.
  *
  * `*schema` is the caller's to free with `mreg_schema_free`.
  *
  * Errors: as `mreg_model_name`, `MREG_ERROR_FULL`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
  */
-mreg_status mreg_model_schema(mreg_model model, mreg_schema *schema, mreg_error *error);
+mreg_status mreg_model_schema(mreg_model model,
+                              mreg_schema *schema,
+                              mreg_error *error);
 
 /**
  * The pointer that a model was registered with. It may be used only while the caller holds the model: by
- * `mreg_model_hold`, or by a held snapshot that contains it.
+ * `mreg_model_hold`, or by a held snapshot that contains it. Of a model that is registered, or held by `mreg_model_hold`; from
+ * a snapshot it is read by position.
  *
  * Errors: as `mreg_model_name`. Any thread. Since 0.1.0.
  */
-mreg_status mreg_model_user_data(mreg_model model, void **user_data, mreg_error *error);
+mreg_status mreg_model_user_data(mreg_model model,
+                                 void **user_data,
+                                 mreg_error *error);
 
 /**
  * When a model was registered or last moved: milliseconds since the first of January 1970, UTC. Of a model that is
@@ -1090,7 +1122,7 @@ mreg_status mreg_tenant_get_info(mreg_registry registry,
  *
  * Tenants that come to be or go in between are in the enumeration or not; no other is left out or comes twice.
  *
- * Errors: as `mreg_tenant_get_info`. Any thread. Since 0.1.0.
+ * Errors: as `mreg_registry_get_stats`. Any thread. Since 0.1.0.
  */
 mreg_status mreg_tenant_next(mreg_registry registry,
                              uint64_t number,
@@ -1133,7 +1165,8 @@ mreg_status mreg_tenant_models(mreg_registry registry,
  * drops the tenant when that owner was the last that counted in it.
  *
  * `code` may be any partition's label. `*dropped` is how many distinct names went with the tenant: 0 while other owners
- * remain, for an owner that does not count in it, and for an unknown, empty or reserved code. `global` is emptied, and
+ * remain, for an owner that does not count in it, and for an unknown code and, unlike in the calls
+ * above, an empty or a reserved one. `global` is emptied, and
  * its names counted. `dropped` may be NULL. The owner stays registered. Runs destructors.
  *
  * Errors: as `mreg_tenant_find_model`; for `owner` also those of a wrong, foreign, forged or stale handle. Any thread.
@@ -1152,7 +1185,7 @@ mreg_status mreg_tenant_drop(mreg_registry registry,
  *
  * `*dropped` is how many tenants went; it may be NULL. Owners stay registered. Runs destructors.
  *
- * Errors: as `mreg_tenant_get_info`. Any thread. Since 0.1.0.
+ * Errors: as `mreg_registry_clear`, `MREG_ERROR_UNALIGNED_POINTER`. Any thread. Since 0.1.0.
  */
 mreg_status mreg_tenant_drop_idle(mreg_registry registry,
                                   uint64_t max_idle_ms,
@@ -1502,6 +1535,11 @@ void mreg_problem_init(mreg_problem *problem);
  * configured and a name that two files define are problems: they are listed in the report with file, line, column and
  * reason, and the rest is loaded, unless `MREG_LOAD_ALL_OR_NOTHING` is set.
  *
+ * Models are registered in the order of their files' names. A definition without a name takes its file's in upper camel case
+ * (`data-source.json`: `DataSource`); a model that `model-config.json` does not list has no app, and without a data source
+ * lives in `options->tenant`. Entries of `model-config.json` that no file defines are ignored, also those of built-in models;
+ * so is an environment that no file belongs to. Each call makes new owners: release those of the call before.
+ *
  * `options` may be NULL. `*report` is the caller's to free with `mreg_load_report_free`; it is also filled where the call
  * gives `MREG_ERROR_LOAD_REFUSED`. The owners stay until they are released. Runs destructors of models that were
  * replaced.
@@ -1569,6 +1607,8 @@ mreg_status mreg_load_report_problem(mreg_load_report report,
 
 #define MREG_ERROR_INIT {sizeof(mreg_error), 0, 0, 0, 0, 0, "", ""}
 #define MREG_TEXT_EMPTY {NULL, 0}
+/** Initializes an mreg_text with a NUL-terminated string. */
+#define MREG_TEXT(string) {(string), MREG_NUL_TERMINATED}
 #define MREG_REGISTRY_OPTIONS_INIT {sizeof(mreg_registry_options), 0, 0, NULL, 0}
 #define MREG_REGISTRY_STATS_INIT {sizeof(mreg_registry_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 #define MREG_OWNER_OPTIONS_INIT \

@@ -67,7 +67,7 @@ statuses! {
     ERROR_NULL_POINTER = 1, "a pointer that must not be NULL is NULL";
     /// A pointer to a struct or an array is not aligned for its type.
     ERROR_UNALIGNED_POINTER = 2, "a pointer is not aligned for its type";
-    /// A number stands for nothing: an unknown enum value, flag or option.
+    /// An argument that the call cannot take: an unknown number or flag, a position past the end, a thing of the wrong kind or state.
     ERROR_INVALID_ARGUMENT = 3, "an argument is out of its range";
     /// `struct_size` is smaller than the first version of the struct, or the struct is larger than ours and its extra bytes are not zero.
     ERROR_STRUCT_SIZE = 4, "struct_size does not fit this version of the library";

@@ -311,15 +311,33 @@ fn with_the_last_data_source_the_partition_and_all_that_is_in_it_go() {
     let own = Model::on("User", source).add(&registry);
     let shared = Model { app, ..Model::on("Order", source) }.add(&registry);
     let elsewhere = Model::of("Product", app).add(&registry);
-    // A code that is a partition's label puts a model there.
-    let guest = Model::tenant("Guest", "ds_mysql_33511a21").add(&registry);
-    assert_eq!(models_in(registry.0, "ds_mysql_33511a21"), Ok(vec![own, shared, guest]));
+    assert_eq!(models_in(registry.0, "ds_mysql_33511a21"), Ok(vec![own, shared]));
     release(source).expect("release");
-    for model in [own, shared, guest] {
+    for model in [own, shared] {
         assert_eq!(code(model_name(model)), STALE_HANDLE);
     }
     assert_eq!(models_of(app), Ok(vec![elsewhere]));
     assert_eq!(tenant(registry.0, "ds_mysql_33511a21"), Ok(None));
+}
+
+#[test]
+fn a_tenant_whose_code_is_the_label_of_an_owners_partition_is_refused() {
+    let registry = Registry::new();
+    let (source, app) = (registry.data_source("mysql"), registry.app());
+    let model = Model::of("User", app).add(&registry);
+    for label in ["ds_mysql_33511a21", "app_1"] {
+        let refused = Model::tenant("Guest", label).register(registry.0).expect_err("the label is an owner's");
+        assert_eq!(refused.code, INVALID_NAME, "{}", refused.message);
+        assert!(refused.message.contains(label), "{}", refused.message);
+    }
+    assert_eq!(stats(registry.0).models, 1, "nothing was changed");
+    // Once the owner is gone the code is anybody's; and a tenant that has it keeps it.
+    release(source).expect("release");
+    let tenant = Model::tenant("Guest", "ds_mysql_33511a21").add(&registry);
+    let again = registry.data_source("mysql");
+    Model::on("User", again).add(&registry);
+    assert_eq!(models_in(registry.0, "ds_mysql_33511a21"), Ok(vec![tenant]));
+    assert_eq!(models_of(app), Ok(vec![model]));
 }
 
 #[test]

@@ -16,6 +16,12 @@ fn null(name: &str) -> Error {
 }
 
 #[cold]
+fn null_result(name: &str) -> Error {
+    let message = format!("{name}: the pointer for the result is NULL (pass the address of a variable)");
+    Error::new(Status::ERROR_NULL_POINTER, name, message)
+}
+
+#[cold]
 fn unaligned(name: &str) -> Error {
     Error::new(Status::ERROR_UNALIGNED_POINTER, name, format!("{name}: the pointer is not aligned for its type"))
 }
@@ -39,7 +45,7 @@ impl<T: Copy> Out<T> {
 #[inline(always)]
 pub(crate) unsafe fn out<T: Copy>(pointer: *mut T, nothing: T, name: &str) -> Result<Out<T>> {
     if pointer.is_null() {
-        return Err(null(name));
+        return Err(null_result(name));
     }
     if !pointer.is_aligned() {
         return Err(unaligned(name));
@@ -237,7 +243,7 @@ pub(crate) unsafe fn read_struct<T: Growable>(pointer: *const T, name: &str) -> 
     let theirs = unsafe { pointer.cast::<usize>().read() };
     let ours = size_of::<T>();
     if theirs < T::FIRST_SIZE || theirs > LARGEST_STRUCT {
-        return Err(struct_size(name, theirs, "begin with the struct's _INIT macro"));
+        return Err(too_small::<T>(name, theirs));
     }
     if theirs > ours {
         // SAFETY: the caller's struct has `theirs` bytes.
@@ -269,7 +275,7 @@ pub(crate) unsafe fn out_struct<T: Growable>(pointer: *mut T, name: &str) -> Res
     // SAFETY: the first field is there in every version.
     let theirs = unsafe { pointer.cast::<usize>().read() };
     if theirs < T::FIRST_SIZE || theirs > LARGEST_STRUCT {
-        return Err(struct_size(name, theirs, "begin with the struct's _INIT macro"));
+        return Err(too_small::<T>(name, theirs));
     }
     // SAFETY: the caller's struct has `theirs` bytes.
     unsafe { pointer.cast::<u8>().add(size_of::<usize>()).write_bytes(0, theirs - size_of::<usize>()) };
@@ -297,6 +303,12 @@ impl<T: Growable> OutStruct<T> {
             );
         }
     }
+}
+
+#[cold]
+fn too_small<T: Growable>(name: &str, theirs: usize) -> Error {
+    let reason = format!("expected {} to {LARGEST_STRUCT}; begin with the struct's _INIT macro", T::FIRST_SIZE);
+    struct_size(name, theirs, &reason)
 }
 
 #[cold]

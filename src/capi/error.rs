@@ -11,7 +11,8 @@ pub type mreg_status = i32;
 /// Why a call failed. The caller owns it; the library fills it when a call fails, and allocates nothing for it.
 ///
 /// Every function that can fail takes a pointer to one as its last argument, which may be NULL. A call that succeeds
-/// leaves it as it is. Begin with `MREG_ERROR_INIT` or `mreg_error_init`.
+/// leaves it as it is. Begin with `MREG_ERROR_INIT` or `mreg_error_init`: one whose `struct_size` is less than 12 or more than
+/// 1 MiB is left alone.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mreg_error {

@@ -191,6 +191,11 @@ pub unsafe extern "C" fn mreg_problem_init(problem: *mut mreg_problem) {
 /// configured and a name that two files define are problems: they are listed in the report with file, line, column and
 /// reason, and the rest is loaded, unless `MREG_LOAD_ALL_OR_NOTHING` is set.
 ///
+/// Models are registered in the order of their files' names. A definition without a name takes its file's in upper camel case
+/// (`data-source.json`: `DataSource`); a model that `model-config.json` does not list has no app, and without a data source
+/// lives in `options->tenant`. Entries of `model-config.json` that no file defines are ignored, also those of built-in models;
+/// so is an environment that no file belongs to. Each call makes new owners: release those of the call before.
+///
 /// `options` may be NULL. `*report` is the caller's to free with `mreg_load_report_free`; it is also filled where the call
 /// gives `MREG_ERROR_LOAD_REFUSED`. The owners stay until they are released. Runs destructors of models that were
 /// replaced.
@@ -219,6 +224,10 @@ pub unsafe extern "C-unwind" fn mreg_application_load(
         guard_due(error, |gone, of| {
             let out = args::out(report, 0, "report")?;
             let directory = args::text(directory, directory_length, "directory")?;
+            if let Some(offset) = directory.find('\0') {
+                let message = format!("directory: NUL at byte {offset} (a path ends there for the system)");
+                return Err(Error::new(Status::ERROR_INVALID_NAME, "directory", message).at(offset as u64, 0, 0));
+            }
             let options = args::read_struct(options, "options")?;
             if options.flags & !(MREG_LOAD_ALL_OR_NOTHING | MREG_LOAD_WITHOUT_APP) != 0 {
                 return Err(Error::new(

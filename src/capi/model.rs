@@ -31,7 +31,8 @@ pub struct mreg_model_options {
     pub data_source: mreg_owner,
     /// The app, or the owner of a host's kind, or `MREG_NULL`. Where there is one, it owns the model.
     pub app: mreg_owner,
-    /// The current tenant's code, at most 255 bytes; ignored beside an owner. Empty, or a reserved code: `global`.
+    /// The current tenant's code, at most 255 bytes; ignored beside an owner. Empty, or a reserved code: `global`. The label of
+    /// an owner's partition is refused.
     pub tenant: mreg_text,
     /// The schema, or `MREG_NULL`. The registry keeps its own reference; the handle stays the caller's.
     pub schema: mreg_schema,
@@ -149,7 +150,8 @@ unsafe fn register(
     Ok(())
 }
 
-/// Takes a model out of the registry: its handle is stale, unless the host holds the model. `MREG_NULL` does nothing and
+/// Takes a model out of the registry: its handle is stale, unless the model is held by
+/// `mreg_model_hold`. `MREG_NULL` does nothing and
 /// succeeds. Of several threads that unregister one model exactly one succeeds. Runs destructors.
 ///
 /// Errors: `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
@@ -165,7 +167,7 @@ pub unsafe extern "C-unwind" fn mreg_model_unregister(model: mreg_model, error: 
             if model == 0 {
                 return Ok(());
             }
-            let (registry, parts) = model::locate(model)?;
+            let (registry, parts) = model::find(model)?;
             *of = registry.handle();
             let mut locked = registry.lock()?;
             let index = locked.model_index(parts)?;
@@ -180,7 +182,7 @@ pub unsafe extern "C-unwind" fn mreg_model_unregister(model: mreg_model, error: 
 /// Gives a registered model other owners: same handle, same `user_data`, at the end of the new owner's list. A model of
 /// its name that the new owner has is replaced. Counts as a registration.
 ///
-/// `data_source`, `app` and `tenant` as in `mreg_model_options`. Where the call fails, nothing is changed. Runs
+/// `data_source`, `app` and `tenant` as in `mreg_model_options`: without any, the model moves to `global`. Where the call fails, nothing is changed. Runs
 /// destructors.
 ///
 /// Errors: `MREG_ERROR_NULL_HANDLE` (model only), `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
@@ -203,7 +205,7 @@ pub unsafe extern "C-unwind" fn mreg_model_move(
     let (status, batch) = unsafe {
         guard_due(error, |gone, of| {
             let tenant = args::text(tenant, tenant_length, "tenant")?;
-            let (registry, parts) = model::locate(model)?;
+            let (registry, parts) = model::find(model)?;
             *of = registry.handle();
             registry.lock()?.move_model(parts, data_source, app, tenant, gone)
         })
@@ -224,7 +226,7 @@ pub unsafe extern "C-unwind" fn mreg_model_move(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mreg_model_hold(model: mreg_model, error: *mut mreg_error) -> mreg_status {
     let work = || {
-        let (registry, parts) = model::locate(model)?;
+        let (registry, parts) = model::find(model)?;
         registry.lock()?.hold(parts)
     };
     // SAFETY: as the caller promises.
@@ -247,7 +249,7 @@ pub unsafe extern "C-unwind" fn mreg_model_unhold(model: mreg_model, error: *mut
             if model == 0 {
                 return Ok(());
             }
-            let (registry, parts) = model::locate(model)?;
+            let (registry, parts) = model::find(model)?;
             *of = registry.handle();
             registry.lock()?.unhold(parts, gone)
         })
@@ -265,9 +267,9 @@ pub extern "C" fn mreg_model_is_valid(model: mreg_model) -> bool {
     model::is_valid(model)
 }
 
-/// Reads a model that is registered or held by the host.
+/// Reads a model that is registered, or held by `mreg_model_hold`.
 fn reading<R>(model: mreg_model, read: impl FnOnce(&Locked, &ModelRecord) -> Result<R>) -> Result<R> {
-    let (registry, parts) = model::locate(model)?;
+    let (registry, parts) = model::find(model)?;
     let locked = registry.lock()?;
     let index = locked.readable_model(parts)?;
     read(&locked, &locked.models[index as usize])
@@ -275,13 +277,13 @@ fn reading<R>(model: mreg_model, read: impl FnOnce(&Locked, &ModelRecord) -> Res
 
 /// Reads a model that is registered.
 fn reading_registered<R>(model: mreg_model, read: impl FnOnce(&Locked, &ModelRecord) -> Result<R>) -> Result<R> {
-    let (registry, parts) = model::locate(model)?;
+    let (registry, parts) = model::find(model)?;
     let locked = registry.lock()?;
     let index = locked.model_index(parts)?;
     read(&locked, &locked.models[index as usize])
 }
 
-/// A model's name, of a model that is registered or held. Text as by `mreg_owner_name`.
+/// A model's name, of a model that is registered, or held by `mreg_model_hold`. Text as by `mreg_owner_name`.
 ///
 /// Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
 /// `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_POISONED`, `MREG_ERROR_NULL_POINTER`,
@@ -303,7 +305,7 @@ pub unsafe extern "C" fn mreg_model_name(
 }
 
 /// The settings that a model was registered with, a JSON object; where there were none, those of its schema; empty without
-/// either. Of a model that is registered or held. Text as by `mreg_owner_name`.
+/// either. Of a model that is registered, or held by `mreg_model_hold`. Text as by `mreg_owner_name`.
 ///
 /// Errors: as `mreg_model_name`. Any thread. Since 0.1.0.
 ///
@@ -322,7 +324,7 @@ pub unsafe extern "C" fn mreg_model_settings(
     unsafe { guard_text(error, buffer, capacity, length, settings) }
 }
 
-/// A new handle of a model's schema, `MREG_NULL` where it has none; of a model that is registered or held.
+/// A new handle of a model's schema, `MREG_NULL` where it has none; of a model that is registered, or held by `mreg_model_hold`.
 ///
 /// `*schema` is the caller's to free with `mreg_schema_free`.
 ///
@@ -350,7 +352,8 @@ pub unsafe extern "C" fn mreg_model_schema(
 }
 
 /// The pointer that a model was registered with. It may be used only while the caller holds the model: by
-/// `mreg_model_hold`, or by a held snapshot that contains it.
+/// `mreg_model_hold`, or by a held snapshot that contains it. Of a model that is registered, or held by `mreg_model_hold`; from
+/// a snapshot it is read by position.
 ///
 /// Errors: as `mreg_model_name`. Any thread. Since 0.1.0.
 ///

@@ -257,7 +257,7 @@ pub unsafe extern "C-unwind" fn mreg_owner_release(owner: mreg_owner, error: *mu
             if owner == 0 {
                 return Ok(());
             }
-            let (registry, parts) = owner::locate(owner)?;
+            let (registry, parts) = owner::find(owner)?;
             *of = registry.handle();
             registry.lock()?.release_owner(parts, gone)
         })
@@ -296,7 +296,7 @@ pub unsafe extern "C" fn mreg_owner_kind(owner: mreg_owner, kind: *mut u32, erro
 
 /// The registry and the index of an owner, locked.
 fn locked_owner(owner: mreg_owner) -> Result<(Locked, usize)> {
-    let (registry, parts) = owner::locate(owner)?;
+    let (registry, parts) = owner::find(owner)?;
     let locked = registry.lock()?;
     let index = locked.owner_index(parts)?;
     Ok((locked, index as usize))
@@ -344,7 +344,8 @@ pub unsafe extern "C" fn mreg_owner_tenant(
     unsafe { guard_text(error, buffer, capacity, length, label) }
 }
 
-/// The pointer that an owner was registered with. It may be used while nobody releases the owner.
+/// The pointer that an owner was registered with. It may be used while nobody releases the owner, which the host has to see
+/// to: unlike a model, an owner cannot be held.
 ///
 /// Errors: as `mreg_owner_kind`. Any thread. Since 0.1.0.
 ///
@@ -431,7 +432,7 @@ pub unsafe extern "C" fn mreg_owner_freshness_words(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mreg_owner_invalidate(owner: mreg_owner, error: *mut mreg_error) -> mreg_status {
     let work = || {
-        let (registry, parts) = owner::locate(owner)?;
+        let (registry, parts) = owner::find(owner)?;
         registry.lock()?.invalidate(parts)
     };
     // SAFETY: as the caller promises.
@@ -565,6 +566,9 @@ pub unsafe extern "C" fn mreg_owner_names(
         let (out, out_length, out_stamp) = (out?, out_length?, out_stamp?);
         // SAFETY: as the caller promises.
         let room = unsafe { args::buffer(buffer, capacity, "buffer") }?;
+        if let Some(first) = room.first_mut() {
+            first.write(0);
+        }
         let (mut written, mut answer) = (0, Stamp::default());
         let names = query::names(owner, kind, Which::Owned, &mut answer, |position, pieces| {
             if position == 0 {

@@ -54,7 +54,7 @@ pub struct mreg_registry_stats {
     pub struct_size: usize,
     /// Registrations, also those that replaced or moved a model.
     pub registered_total: u64,
-    /// Models that were found by their structure.
+    /// Models that were found by their structure; 0 in this version, which has no such question yet.
     pub reused_total: u64,
     /// Distinct structures in each partition, summed over all partitions.
     pub unique_structures: u64,
@@ -338,7 +338,7 @@ pub unsafe extern "C" fn mreg_registry_get_stats(
     unsafe { guard(error, work) }
 }
 
-/// Copies the handles of all models outside `global`, by partition in the order the partitions came to be, in each in the
+/// Copies the handles of all models but those in `global` (for which there is `mreg_tenant_models`), by partition in the order the partitions came to be, in each in the
 /// order of registration.
 ///
 /// As many as `capacity` has room for; `*count` is how many there are. `(NULL, 0)` asks for the number. The handles hold
@@ -378,7 +378,7 @@ pub unsafe extern "C" fn mreg_registry_models(
 ///
 /// `*snapshot` is the caller's to free with `mreg_snapshot_free`; until then each of the models is held. Its stamp is 0.
 ///
-/// Errors: as `mreg_registry_models`, `MREG_ERROR_FULL`. Any thread. Since 0.1.0.
+/// Errors: as `mreg_registry_generation`, `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_FULL`. Any thread. Since 0.1.0.
 ///
 /// # Safety
 /// Pointers that are not NULL point to what their types say.

@@ -45,7 +45,15 @@ pub(crate) fn insert(schema: Arc<Schema>) -> Result<mreg_schema> {
 
 /// Checks that settings are a JSON object.
 pub(crate) fn check_settings(settings: &str) -> Result<()> {
-    match json::parse(settings.as_bytes())? {
+    let named = |error: Error| {
+        let detail = error.detail().cloned().unwrap_or_default();
+        Error::new(error.status(), "settings", format!("settings: {}", error.message())).at(
+            detail.offset,
+            detail.line,
+            detail.column,
+        )
+    };
+    match json::parse(settings.as_bytes()).map_err(named)? {
         Json::Object(_) => Ok(()),
         other => Err(Error::new(
             Status::ERROR_JSON,

@@ -132,7 +132,7 @@ pub unsafe extern "C" fn mreg_tenant_get_info(
 ///
 /// Tenants that come to be or go in between are in the enumeration or not; no other is left out or comes twice.
 ///
-/// Errors: as `mreg_tenant_get_info`. Any thread. Since 0.1.0.
+/// Errors: as `mreg_registry_get_stats`. Any thread. Since 0.1.0.
 ///
 /// # Safety
 /// Pointers that are not NULL point to what their types say.
@@ -233,7 +233,8 @@ pub unsafe extern "C" fn mreg_tenant_models(
 /// drops the tenant when that owner was the last that counted in it.
 ///
 /// `code` may be any partition's label. `*dropped` is how many distinct names went with the tenant: 0 while other owners
-/// remain, for an owner that does not count in it, and for an unknown, empty or reserved code. `global` is emptied, and
+/// remain, for an owner that does not count in it, and for an unknown code and, unlike in the calls
+/// above, an empty or a reserved one. `global` is emptied, and
 /// its names counted. `dropped` may be NULL. The owner stays registered. Runs destructors.
 ///
 /// Errors: as `mreg_tenant_find_model`; for `owner` also those of a wrong, foreign, forged or stale handle. Any thread.
@@ -273,7 +274,7 @@ pub unsafe extern "C-unwind" fn mreg_tenant_drop(
 ///
 /// `*dropped` is how many tenants went; it may be NULL. Owners stay registered. Runs destructors.
 ///
-/// Errors: as `mreg_tenant_get_info`. Any thread. Since 0.1.0.
+/// Errors: as `mreg_registry_clear`, `MREG_ERROR_UNALIGNED_POINTER`. Any thread. Since 0.1.0.
 ///
 /// # Safety
 /// Pointers that are not NULL point to what their types say.

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use once_cell::sync::Lazy;
 
-use crate::error::Status;
+use crate::error::{Error, Status};
 
 /// Bits of a generation in the handle of anything but a registry.
 pub const GENERATION_BITS: u32 = if cfg!(feature = "small-generations") { 3 } else { 22 };
@@ -57,6 +57,15 @@ impl Tag {
         [Tag::Registry, Tag::Owner, Tag::Model, Tag::Schema, Tag::Snapshot, Tag::LoadReport]
             .into_iter()
             .find(|tag| *tag as u64 == bits)
+    }
+
+    fn ending(self) -> &'static str {
+        match self {
+            Tag::Registry => "it was destroyed",
+            Tag::Owner => "it was released, or its registry destroyed",
+            Tag::Model => "it was unregistered, replaced, dropped or cleared",
+            Tag::Schema | Tag::Snapshot | Tag::LoadReport => "it was freed",
+        }
     }
 
     /// The word for people.
@@ -156,6 +165,28 @@ pub fn decode(handle: u64, tag: Tag) -> Result<Parts, Status> {
 pub fn decode_registry(handle: u64) -> Result<(u32, u64), Status> {
     let parts = decode(handle, Tag::Registry)?;
     Ok((parts.registry, handle & REGISTRY_GENERATION_MASK))
+}
+
+/// The error for a handle that was to be of this type: it says what the handle is instead, and what to do.
+#[cold]
+pub fn error(tag: Tag, value: u64, status: Status) -> Error {
+    let what = tag.text();
+    let message = match (status, tag_of(value)) {
+        (Status::ERROR_NULL_HANDLE, _) => format!("{what}: the handle is null"),
+        (Status::ERROR_WRONG_HANDLE_TYPE, Some(other)) => {
+            format!("{what}: handle {value:#x} is of another type: it is of type {}", other.text())
+        }
+        (Status::ERROR_FOREIGN_HANDLE, _) => {
+            format!("{what}: handle {value:#x} belongs to another registry, or to another copy of the library")
+        }
+        (Status::ERROR_FORGED_HANDLE, None) if value >> 32 == 0 => {
+            format!("{what}: {value:#x} is no handle (handles are 64 bits wide; was it cut to 32?)")
+        }
+        (Status::ERROR_FORGED_HANDLE, _) => format!("{what}: handle {value:#x}: no such handle was ever given out"),
+        (Status::ERROR_STALE_HANDLE, _) => format!("{what}: handle {value:#x} is stale: {}", tag.ending()),
+        _ => format!("{what}: {}", status.text()),
+    };
+    Error::new(status, what, message)
 }
 
 /// The tag of a handle, if it has one that stands for something.

@@ -13,7 +13,7 @@ use super::list::List;
 use super::names::MAX_NAME;
 use super::owner::{DATA_SOURCE, check_text};
 use super::partition::{GLOBAL, MAX_LABEL};
-use super::registry::{self, Locked, Registry, classify, model_word};
+use super::registry::{self, Locked, Registry, misfit, model_word};
 use super::state::{ModelRecord, NONE, State};
 
 /// Bits of a partition's sequence number in a key of the index by name.
@@ -61,6 +61,11 @@ pub(crate) fn locate(value: u64) -> std::result::Result<(&'static Registry, Part
     }
 }
 
+/// As [`locate`], with an error that says what is wrong with the handle.
+pub(crate) fn find(value: u64) -> Result<(&'static Registry, Parts)> {
+    locate(value).map_err(|status| handle::error(Tag::Model, value, status))
+}
+
 /// Whether the handle is of a registered model.
 #[inline(always)]
 pub fn is_valid(value: u64) -> bool {
@@ -101,7 +106,7 @@ impl Locked {
             Some(record) if handle::generation(record.uses) == parts.generation && self.is_registered(parts.index) => {
                 Ok(parts.index)
             }
-            _ => Err(classify(parts, self.model_uses(parts.index)).into()),
+            _ => Err(misfit(Tag::Model, parts, self.model_uses(parts.index))),
         }
     }
 
@@ -141,7 +146,7 @@ impl Locked {
         }
         check_text("model name", new.name, MAX_NAME)?;
         let (data_source, app) = self.owners_for(new.data_source, new.app)?;
-        let tenant = self.tenant_code(new.tenant)?.to_owned();
+        let tenant = self.tenant_to_put_in(new.tenant, data_source, app)?;
         self.reclaim(2, gone);
         for owner in [data_source, app] {
             if owner != NONE {
@@ -208,7 +213,7 @@ impl Locked {
     ) -> Result<()> {
         let model = self.model_index(parts)?;
         let (data_source, app) = self.owners_for(data_source, app)?;
-        let tenant = self.tenant_code(tenant)?.to_owned();
+        let tenant = self.tenant_to_put_in(tenant, data_source, app)?;
         for owner in [data_source, app] {
             if owner != NONE {
                 self.renew(owner);
@@ -241,6 +246,20 @@ impl Locked {
             return wrong("app", "the owner is a data source (hand it in as data_source)");
         }
         Ok((data_source, app))
+    }
+
+    /// The tenant that a model with these owners is put into: one of its own only where it has none. A code that is the label
+    /// of an owner's partition is refused: it would let whoever names tenants into it.
+    fn tenant_to_put_in(&self, code: &str, data_source: u32, app: u32) -> Result<String> {
+        let tenant = self.tenant_code(code)?;
+        if data_source == NONE && app == NONE && self.partitions.is_reserved(tenant) {
+            return Err(Error::new(
+                Status::ERROR_INVALID_NAME,
+                "tenant",
+                format!("tenant \"{tenant}\": the code is the label of an owner's partition (name that owner instead)"),
+            ));
+        }
+        Ok(tenant.to_owned())
     }
 
     /// The code under which a tenant's models live: `global` for none, an empty and a reserved one.

@@ -10,7 +10,7 @@ use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
 use super::list::{List, live_identity};
 use super::names::MAX_NAME;
 use super::partition::{DataSourceConfig, MAX_CONNECTOR, MAX_FIELD, MAX_LABEL};
-use super::registry::{self, Locked, Registry, classify};
+use super::registry::{self, Locked, Registry, misfit};
 use super::state::{NONE, OwnerRecord};
 
 /// The kind of a data source.
@@ -67,11 +67,19 @@ pub(crate) fn locate(value: u64) -> std::result::Result<(&'static Registry, Part
     }
 }
 
+/// As [`locate`], with an error that says what is wrong with the handle.
+#[inline(always)]
+pub(crate) fn find(value: u64) -> Result<(&'static Registry, Parts)> {
+    locate(value).map_err(|status| handle::error(Tag::Owner, value, status))
+}
+
 /// Why an owner's handle does not fit its slot.
 #[cold]
 pub(crate) fn gone(registry: &'static Registry, parts: Parts) -> Error {
     match registry.lock() {
-        Ok(locked) => locked.owner_index(parts).err().unwrap_or_else(|| Status::ERROR_STALE_HANDLE.into()),
+        Ok(locked) => locked.owner_index(parts).err().unwrap_or_else(|| {
+            handle::error(Tag::Owner, handle::encode(Tag::Owner, parts), Status::ERROR_STALE_HANDLE)
+        }),
         Err(error) => error,
     }
 }
@@ -91,7 +99,7 @@ pub fn is_valid(value: u64) -> bool {
 /// # Errors
 /// The status of a null, wrong, foreign, forged or stale handle.
 pub fn kind(value: u64) -> Result<u32> {
-    let (registry, parts) = locate(value)?;
+    let (registry, parts) = find(value)?;
     let identity = registry.owners.get(parts.index).map_or(0, |slot| slot.identity.load(Ordering::Acquire));
     if identity as u32 != live_identity(parts.generation) {
         return Err(gone(registry, parts));
@@ -105,7 +113,7 @@ pub fn kind(value: u64) -> Result<u32> {
 /// As [`kind`].
 pub fn freshness_words(value: u64) -> Result<(&'static AtomicU64, &'static AtomicU64)> {
     kind(value)?;
-    let (registry, parts) = locate(value)?;
+    let (registry, parts) = find(value)?;
     let slot = registry.owners.get(parts.index).ok_or(Status::ERROR_FORGED_HANDLE)?;
     Ok((&slot.freshness, &registry.word))
 }
@@ -116,7 +124,7 @@ impl Locked {
         let record = self.owners.get(parts.index as usize);
         match record {
             Some(record) if record.live && handle::generation(record.uses) == parts.generation => Ok(parts.index),
-            _ => Err(classify(parts, self.owner_uses(parts.index)).into()),
+            _ => Err(misfit(Tag::Owner, parts, self.owner_uses(parts.index))),
         }
     }
 
@@ -125,9 +133,10 @@ impl Locked {
         if value == 0 {
             return Ok(NONE);
         }
-        let parts = handle::decode(value, Tag::Owner)?;
+        let misfit = |status| handle::error(Tag::Owner, value, status);
+        let parts = handle::decode(value, Tag::Owner).map_err(misfit)?;
         if parts.registry != self.registry.number {
-            return Err(Status::ERROR_FOREIGN_HANDLE.into());
+            return Err(misfit(Status::ERROR_FOREIGN_HANDLE));
         }
         self.owner_index(parts)
     }

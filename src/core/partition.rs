@@ -332,6 +332,11 @@ impl Partitions {
         }
     }
 
+    /// Whether a label stands for a configuration or an owner.
+    pub fn is_reserved(&self, label: &str) -> bool {
+        self.reserved.contains_key(label)
+    }
+
     /// The label of an owner that ended.
     pub fn free_owner_label(&mut self, label: &str) {
         self.reserved.remove(label);

@@ -7,7 +7,7 @@ use crate::error::{Error, Status};
 use super::handle::Parts;
 use super::list::{ANY_KIND, Ask, List, Miss, RETRIES, Stamp, Which};
 use super::names::Lookup;
-use super::owner::{gone, locate};
+use super::owner::{find, gone};
 use super::registry::{Locked, Registry};
 
 /// Asks an owner's list, or where the models on a data source are listed apart, that list.
@@ -72,7 +72,7 @@ pub fn list(
     out: &mut [MaybeUninit<u64>],
     stamp: &mut Stamp,
 ) -> crate::error::Result<usize> {
-    let (registry, parts) = locate(owner)?;
+    let (registry, parts) = find(owner)?;
     let ask = Ask { generation: parts.generation, kind, registry_word: &registry.word };
     let own = registry.lists.get(parts.index);
     match own.map_or(Err(Miss::Gone), |own| own.copy(&ask, which, out, stamp)) {
@@ -96,7 +96,7 @@ pub fn names(
     stamp: &mut Stamp,
     mut each: impl FnMut(usize, &mut dyn FnMut(&mut dyn FnMut(&[u8]))),
 ) -> crate::error::Result<usize> {
-    let (registry, parts) = locate(owner)?;
+    let (registry, parts) = find(owner)?;
     let ask = Ask { generation: parts.generation, kind, registry_word: &registry.word };
     let mut hand = |position: usize, atom: u32| {
         each(position, &mut |piece: &mut dyn FnMut(&[u8])| registry.names.bytes(atom, piece));
@@ -117,7 +117,7 @@ pub fn names(
 /// As [`list`].
 #[inline(always)]
 pub fn get(owner: u64, kind: u32, name: &[u8]) -> crate::error::Result<u64> {
-    let (registry, parts) = locate(owner)?;
+    let (registry, parts) = find(owner)?;
     let own = registry.lists.get(parts.index).ok_or_else(|| gone(registry, parts))?;
     let ask = Ask { generation: parts.generation, kind, registry_word: &registry.word };
     for _ in 0..RETRIES {
@@ -141,7 +141,7 @@ pub fn get(owner: u64, kind: u32, name: &[u8]) -> crate::error::Result<u64> {
 
 #[cold]
 fn get_locked(registry: &'static Registry, owner: u64, kind: u32, name: &[u8]) -> crate::error::Result<u64> {
-    let (_, parts) = locate(owner)?;
+    let (_, parts) = find(owner)?;
     let mut locked = registry.lock()?;
     let index = locked.owner_index(parts)?;
     locked.renew(index);

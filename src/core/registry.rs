@@ -259,6 +259,11 @@ pub fn default_registry() -> Result<u64> {
 /// The status of a null, wrong, foreign, forged or stale handle.
 #[inline]
 pub fn resolve(value: u64) -> Result<&'static Registry> {
+    find(value).map_err(|status| handle::error(Tag::Registry, value, status))
+}
+
+#[inline]
+fn find(value: u64) -> std::result::Result<&'static Registry, Status> {
     let (number, generation) = handle::decode_registry(value)?;
     let registry = by_number(number).ok_or(Status::ERROR_FOREIGN_HANDLE)?;
     let current = registry.generation.load(Ordering::Acquire);
@@ -266,7 +271,7 @@ pub fn resolve(value: u64) -> Result<&'static Registry> {
         return Ok(registry);
     }
     let given_out = registry.before_first + 1..=current & !GONE;
-    Err(if given_out.contains(&generation) { Status::ERROR_STALE_HANDLE } else { Status::ERROR_FORGED_HANDLE }.into())
+    Err(if given_out.contains(&generation) { Status::ERROR_STALE_HANDLE } else { Status::ERROR_FORGED_HANDLE })
 }
 
 /// Takes the lock of the registry of a registry's handle, which then cannot be destroyed meanwhile.
@@ -297,7 +302,7 @@ pub fn destroy(value: u64) -> Result<DueList> {
     let (_, generation) = handle::decode_registry(value)?;
     if registry.generation.compare_exchange(generation, generation | GONE, Ordering::AcqRel, Ordering::Acquire).is_err()
     {
-        return Err(Status::ERROR_STALE_HANDLE.into());
+        return Err(handle::error(Tag::Registry, value, Status::ERROR_STALE_HANDLE));
     }
     state.poisoned = false;
     let mut locked = Locked::new(registry, state);
@@ -309,7 +314,9 @@ pub fn destroy(value: u64) -> Result<DueList> {
     Ok(due)
 }
 
-/// What a handle of a registry's own kind of thing is when its slot does not match.
-pub(crate) fn classify(parts: Parts, uses: Option<u32>) -> Status {
-    uses.map_or(Status::ERROR_FORGED_HANDLE, |uses| handle::classify(parts.generation, uses))
+/// The error for the handle of an owner or a model that does not fit its slot, which was used so often.
+#[cold]
+pub(crate) fn misfit(tag: Tag, parts: Parts, uses: Option<u32>) -> Error {
+    let status = uses.map_or(Status::ERROR_FORGED_HANDLE, |uses| handle::classify(parts.generation, uses));
+    handle::error(tag, handle::encode(tag, parts), status)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::error::Status;
+use crate::error::{Error, Status};
 
 use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
 use super::lock::{Rank, Ranked};
@@ -70,19 +70,21 @@ impl<T> HandleTable<T> {
     ///
     /// # Errors
     /// The status of a null, wrong, foreign, forged or stale handle.
-    pub fn get(&self, value: u64) -> Result<Arc<T>, Status> {
+    pub fn get(&self, value: u64) -> Result<Arc<T>, Error> {
         let guard = self.slots.lock();
-        let index = self.find(&guard, value)?;
-        guard.slots[index].value.clone().ok_or(Status::ERROR_STALE_HANDLE)
+        let found = self
+            .find(&guard, value)
+            .and_then(|index| guard.slots[index].value.clone().ok_or(Status::ERROR_STALE_HANDLE));
+        found.map_err(|status| handle::error(self.tag, value, status))
     }
 
     /// Frees a handle, and gives the value that it kept.
     ///
     /// # Errors
     /// As [`HandleTable::get`].
-    pub fn remove(&self, value: u64) -> Result<Arc<T>, Status> {
+    pub fn remove(&self, value: u64) -> Result<Arc<T>, Error> {
         let mut guard = self.slots.lock();
-        let index = self.find(&guard, value)?;
+        let index = self.find(&guard, value).map_err(|status| handle::error(self.tag, value, status))?;
         let Slots { slots, free } = &mut *guard;
         let kept = slots[index].value.take().ok_or(Status::ERROR_STALE_HANDLE)?;
         // A slot whose generations are used up is retired: it is never listed as free again.

@@ -1,5 +1,7 @@
 #define MREG_ERROR_INIT {sizeof(mreg_error), 0, 0, 0, 0, 0, "", ""}
 #define MREG_TEXT_EMPTY {NULL, 0}
+/** Initializes an mreg_text with a NUL-terminated string. */
+#define MREG_TEXT(string) {(string), MREG_NUL_TERMINATED}
 #define MREG_REGISTRY_OPTIONS_INIT {sizeof(mreg_registry_options), 0, 0, NULL, 0}
 #define MREG_REGISTRY_STATS_INIT {sizeof(mreg_registry_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 #define MREG_OWNER_OPTIONS_INIT \

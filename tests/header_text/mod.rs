@@ -22,6 +22,18 @@ const NOUNS: [(&str, &str); 9] = [
     ("mreg_application_", "Application: a directory of definitions, loaded in one call"),
 ];
 
+/// What stands before the nouns, in its order.
+const COMMON: [&str; 8] = [
+    "mreg_registry",
+    "mreg_owner",
+    "mreg_model",
+    "mreg_snapshot",
+    "mreg_schema",
+    "mreg_load_report",
+    "mreg_text",
+    "mreg_destructor",
+];
+
 /// Functions and types that belong to a noun whose name they do not begin with.
 fn noun_of(name: &str) -> &str {
     match name {
@@ -151,10 +163,10 @@ fn assemble(raw: &str) -> String {
     banner("Status numbers", &mut out);
     status_numbers(&mut out);
     banner("Handles and texts", &mut out);
-    for block in blocks.iter().filter(|block| block.is_common()) {
-        block.write(&mut out);
-    }
-    let mut written = blocks.iter().filter(|block| block.is_common()).count();
+    let mut common: Vec<_> = blocks.iter().filter(|block| block.is_common()).collect();
+    common.sort_by_key(|block| COMMON.iter().position(|name| *name == block.name()));
+    common.iter().for_each(|block| block.write(&mut out));
+    let mut written = common.len();
     for (noun, title) in NOUNS {
         banner(title, &mut out);
         let of_noun = |block: &&Block| !block.is_common() && belongs(block.name(), noun);
