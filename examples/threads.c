@@ -382,6 +382,12 @@ static void *read_on(void *argument)
 
 /* ---- The writer --------------------------------------------------------------------------------------------------- */
 
+/*
+ * The writer asks as well, when a round is full and when it is empty: then nothing changes meanwhile and exactly one answer
+ * is right, so that a registry that answers from a list of before is found out however the threads are scheduled.
+ */
+static struct reader writer;
+
 static void destroy_record(void *user_data)
 {
     struct record *record = user_data;
@@ -493,6 +499,7 @@ static void fill(unsigned long round, struct record *records, mreg_model *models
     /* These two change no name in the list, so they are no step: before, between and after, the list is full. */
     models[0] = register_model(round, 0, record);
     check(mreg_owner_invalidate(atomic_load(&source), &error), &error);
+    question_names(&writer);
 }
 
 /* The second half: from full to nothing, which is the next round's. Each round has its way. */
@@ -504,6 +511,7 @@ static void empty(unsigned long round, const mreg_model *models)
         take_away_one_by_one(way, round * STEPS + MODELS, models);
     else
         take_away_at_once(way, (round + 1) * STEPS);
+    question_names(&writer);
 }
 
 /* ---- The program -------------------------------------------------------------------------------------------------- */

@@ -536,7 +536,9 @@ fn after_everything_was_let_go_nothing_is_in_use_and_what_is_reserved_stops_grow
         reserved.push(stats.bytes_reserved);
     }
     assert!(reserved[0] > 0, "slots that were used are reserved");
-    assert!(reserved[2..].iter().all(|bytes| *bytes == reserved[2]), "{reserved:?}");
+    // With three bits of generation slots are retired, and new ones take their place.
+    let retires = cfg!(feature = "small-generations");
+    assert!(retires || reserved[2..].iter().all(|bytes| *bytes == reserved[2]), "{reserved:?}");
     free_schema(one).expect("free");
 }
 
