@@ -11,10 +11,27 @@ pub fn wall_ms() -> i64 {
 /// of a partition, and costs a fifth of the exact clock.
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(miri)))]
 pub fn monotonic_ms() -> u64 {
+    coarse_ms(libc::CLOCK_MONOTONIC_COARSE)
+}
+
+/// As [`wall_ms`], but as coarse as [`monotonic_ms`]: not later than now.
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(miri)))]
+pub fn coarse_wall_ms() -> i64 {
+    coarse_ms(libc::CLOCK_REALTIME_COARSE).cast_signed()
+}
+
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(miri)))]
+fn coarse_ms(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the struct is ours; the clock is there since Linux 2.6.32.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut time) };
+    // SAFETY: the struct is ours; the clocks are there since Linux 2.6.32.
+    unsafe { libc::clock_gettime(clock, &mut time) };
     (time.tv_sec as u64).saturating_mul(1000).saturating_add(time.tv_nsec as u64 / 1_000_000)
+}
+
+/// As [`wall_ms`].
+#[cfg(not(all(any(target_os = "linux", target_os = "android"), not(miri))))]
+pub fn coarse_wall_ms() -> i64 {
+    wall_ms()
 }
 
 /// Milliseconds on a clock that never goes back.

@@ -494,7 +494,8 @@ impl Locked {
         if place.owner() == NONE {
             state.ownerless.insert((place.partition, atom), model);
         }
-        self.partitions.touch(place.partition);
+        let registered_at = self.models[model as usize].registered_at;
+        self.partitions.touch_at(place.partition, registered_at);
     }
 
     fn structure_of(&self, model: u32) -> Option<[u8; 16]> {

@@ -124,7 +124,8 @@ pub(crate) struct Partition {
     /// How many of its models have a structure.
     pub structures: HashMap<[u8; 16], u32>,
     pub created_at: i64,
-    /// On the clock that idle time is measured by.
+    pub last_used_at: i64,
+    /// The same on the clock that idle time is measured by.
     pub last_used: u64,
 }
 
@@ -207,7 +208,7 @@ impl Partitions {
 
     /// Makes a partition that is not there yet.
     pub fn make(&mut self, label: Arc<str>, data_source: bool) -> u32 {
-        let sequence = self.next_sequence;
+        let (sequence, now) = (self.next_sequence, clock::wall_ms());
         self.next_sequence += 1;
         self.text_bytes += label.len();
         let partition = Partition {
@@ -220,7 +221,8 @@ impl Partitions {
             models: 0,
             names: 0,
             structures: HashMap::new(),
-            created_at: clock::wall_ms(),
+            created_at: now,
+            last_used_at: now,
             last_used: clock::monotonic_ms(),
         };
         let index = self.free.pop().unwrap_or_else(|| {
@@ -342,10 +344,16 @@ impl Partitions {
         self.reserved.remove(label);
     }
 
-    /// Notes that a partition was used.
+    /// Notes that a partition was used now.
     pub fn touch(&mut self, index: u32) {
+        self.touch_at(index, clock::coarse_wall_ms());
+    }
+
+    /// Notes that a partition was used now, which the caller has read off the exact clock.
+    pub fn touch_at(&mut self, index: u32, wall_ms: i64) {
         if let Some(partition) = self.get_mut(index) {
             partition.last_used = clock::monotonic_ms();
+            partition.last_used_at = wall_ms.max(partition.created_at);
         }
     }
 

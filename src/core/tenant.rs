@@ -196,7 +196,7 @@ impl Locked {
             structures: partition.structures.len() as u64,
             owners: u64::from(partition.members),
             created_at_ms: partition.created_at,
-            last_used_at_ms: clock::wall_ms().saturating_sub_unsigned(idle_ms),
+            last_used_at_ms: partition.last_used_at,
             idle_ms,
             data_source: partition.data_source,
         })
