@@ -35,7 +35,7 @@ static SCHEMAS: HandleTable<Schema> = HandleTable::new(Tag::Schema);
 
 /// The schema of a handle.
 pub(crate) fn get(handle: mreg_schema) -> Result<Arc<Schema>> {
-    Ok(SCHEMAS.get(handle)?)
+    SCHEMAS.get(handle)
 }
 
 /// A new handle of a schema.
