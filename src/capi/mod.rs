@@ -140,19 +140,19 @@ fn run_due(batch: u64, destroyed: u64) {
 /// Keeps the thread from being cancelled inside a call that reads files or random numbers: a cancellation unwinds, and a guard
 /// that it came to would abort the process. It takes effect afterwards.
 struct Uncancellable {
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(miri)))]
     before: std::ffi::c_int,
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 unsafe extern "C" {
-    // Not in the libc crate.
+    // Not in the libc crate, and not in Miri, which cancels no threads.
     fn pthread_setcancelstate(state: std::ffi::c_int, before: *mut std::ffi::c_int) -> std::ffi::c_int;
 }
 
 impl Uncancellable {
     fn begin() -> Self {
-        #[cfg(target_os = "linux")]
+        #[cfg(all(target_os = "linux", not(miri)))]
         {
             // `PTHREAD_CANCEL_DISABLE`, in glibc and musl.
             const DISABLE: std::ffi::c_int = 1;
@@ -161,14 +161,14 @@ impl Uncancellable {
             unsafe { pthread_setcancelstate(DISABLE, &mut before) };
             Uncancellable { before }
         }
-        #[cfg(not(target_os = "linux"))]
+        #[cfg(any(not(target_os = "linux"), miri))]
         Uncancellable {}
     }
 }
 
 impl Drop for Uncancellable {
     fn drop(&mut self) {
-        #[cfg(target_os = "linux")]
+        #[cfg(all(target_os = "linux", not(miri)))]
         // SAFETY: the state is the one that there was before.
         unsafe {
             pthread_setcancelstate(self.before, std::ptr::null_mut());
