@@ -7,8 +7,8 @@
 //!
 //! The top bit is 0, so that a Java `long` or a JavaScript number never turns negative. The tag is never 0, so the low
 //! half of a handle alone, which is what an FFI with a wrong return type leaves of it, is no handle. A registry's own
-//! handle has its generation in all 47 bits below the registry's number. Schemas, snapshots and load reports belong to
-//! the process and not to a registry: their registry number is 0.
+//! handle has its generation in all 47 bits below the registry's number. What belongs to the process and not to a registry
+//! has the registry number 0; tag 7 is shared by several such types, which have their own number in the registry's place.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -50,13 +50,38 @@ pub enum Tag {
     Snapshot = 5,
     /// The report of a loaded application.
     LoadReport = 6,
+    /// A watcher of what happens in a registry.
+    Watcher = SHARED | 1 << 3,
+    /// A queue of `user_data` that is due.
+    ReleaseQueue = SHARED | 2 << 3,
+    /// A schema that is being built.
+    SchemaBuilder = SHARED | 3 << 3,
 }
 
+/// The tag of the types that are told apart by a number in the registry's place.
+const SHARED: u8 = 7;
+
 impl Tag {
-    fn from_bits(bits: u64) -> Option<Tag> {
-        [Tag::Registry, Tag::Owner, Tag::Model, Tag::Schema, Tag::Snapshot, Tag::LoadReport]
-            .into_iter()
-            .find(|tag| *tag as u64 == bits)
+    const ALL: [Tag; 9] = [
+        Tag::Registry,
+        Tag::Owner,
+        Tag::Model,
+        Tag::Schema,
+        Tag::Snapshot,
+        Tag::LoadReport,
+        Tag::Watcher,
+        Tag::ReleaseQueue,
+        Tag::SchemaBuilder,
+    ];
+
+    /// The three bits of the tag.
+    const fn bits(self) -> u64 {
+        self as u64 & 7
+    }
+
+    /// What tells it apart from others with the same three bits; 0 where there are none.
+    const fn number(self) -> u32 {
+        self as u32 >> 3
     }
 
     fn ending(self) -> &'static str {
@@ -64,7 +89,12 @@ impl Tag {
             Tag::Registry => "it was destroyed",
             Tag::Owner => "it was released, or its registry destroyed",
             Tag::Model => "it was unregistered, replaced, dropped or cleared",
-            Tag::Schema | Tag::Snapshot | Tag::LoadReport => "it was freed",
+            Tag::Schema
+            | Tag::Snapshot
+            | Tag::LoadReport
+            | Tag::Watcher
+            | Tag::ReleaseQueue
+            | Tag::SchemaBuilder => "it was freed",
         }
     }
 
@@ -77,6 +107,9 @@ impl Tag {
             Tag::Schema => "schema",
             Tag::Snapshot => "snapshot",
             Tag::LoadReport => "load report",
+            Tag::Watcher => "watcher",
+            Tag::ReleaseQueue => "release queue",
+            Tag::SchemaBuilder => "schema builder",
         }
     }
 }
@@ -127,15 +160,15 @@ pub fn classify(handle_generation: u32, slot_uses: u32) -> Status {
 
 /// Packs a handle.
 pub fn encode(tag: Tag, parts: Parts) -> u64 {
-    (tag as u64) << TAG_SHIFT
-        | u64::from(parts.registry) << REGISTRY_SHIFT
+    tag.bits() << TAG_SHIFT
+        | u64::from(parts.registry | tag.number()) << REGISTRY_SHIFT
         | u64::from(parts.index) << INDEX_SHIFT
         | u64::from(parts.generation)
 }
 
 /// Packs the handle of a registry.
 pub fn encode_registry(registry: u32, generation: u64) -> u64 {
-    (Tag::Registry as u64) << TAG_SHIFT
+    Tag::Registry.bits() << TAG_SHIFT
         | u64::from(registry) << REGISTRY_SHIFT
         | (generation & REGISTRY_GENERATION_MASK)
 }
@@ -147,11 +180,12 @@ pub fn encode_registry(registry: u32, generation: u64) -> u64 {
 /// tag than `tag`.
 #[inline(always)]
 pub fn decode(handle: u64, tag: Tag) -> Result<Parts, Status> {
-    if handle >> TAG_SHIFT != tag as u64 {
+    let registry = number_of(handle);
+    if handle >> TAG_SHIFT != tag.bits() || (tag.number() != 0 && registry != tag.number()) {
         return Err(wrong_tag(handle));
     }
     Ok(Parts {
-        registry: (handle >> REGISTRY_SHIFT) as u32 & ((1 << REGISTRY_BITS) - 1),
+        registry: if tag.number() == 0 { registry } else { 0 },
         index: (handle >> INDEX_SHIFT) as u32 & (MAX_SLOTS - 1),
         generation: handle as u32 & ((1 << INDEX_SHIFT) - 1),
     })
@@ -191,7 +225,14 @@ pub fn error(tag: Tag, value: u64, status: Status) -> Error {
 
 /// The tag of a handle, if it has one that stands for something.
 pub fn tag_of(handle: u64) -> Option<Tag> {
-    Tag::from_bits(handle >> TAG_SHIFT)
+    let is_of = |tag: &Tag| handle >> TAG_SHIFT == tag.bits() && (tag.number() == 0 || tag.number() == number_of(handle));
+    Tag::ALL.into_iter().find(is_of)
+}
+
+/// The number in the registry's place of a handle.
+#[inline(always)]
+fn number_of(handle: u64) -> u32 {
+    (handle >> REGISTRY_SHIFT) as u32 & ((1 << REGISTRY_BITS) - 1)
 }
 
 #[cold]

@@ -10,7 +10,7 @@ const CONVENTIONS: &str = include_str!("conventions.h");
 const INITIALIZERS: &str = include_str!("initializers.h");
 
 /// The nouns in the order of the header: the beginning of their functions' names, and what the banner says.
-const NOUNS: [(&str, &str); 9] = [
+const NOUNS: [(&str, &str); 14] = [
     ("mreg_error_", "Errors"),
     ("mreg_version", "Version and status names"),
     ("mreg_registry_", "Registry: one container of owners, models and tenants"),
@@ -18,8 +18,13 @@ const NOUNS: [(&str, &str); 9] = [
     ("mreg_model_", "Model: a named record with a schema, settings and the host's pointer"),
     ("mreg_snapshot_", "Snapshot: models at one moment, held"),
     ("mreg_tenant_", "Tenant: a named partition of a registry"),
+    ("mreg_sweeper_", "Sweeper: drops what was idle too long, from a thread of the library's"),
     ("mreg_schema_", "Schema: a parsed model definition"),
+    ("mreg_builder_", "Schema builder: a schema made property by property"),
     ("mreg_application_", "Application: a directory of definitions, loaded in one call"),
+    ("mreg_watcher_", "Watcher: what happens in a registry"),
+    ("mreg_queue_", "Release queue: user_data that is due, for hosts that take no callbacks"),
+    ("mreg_log_", "Log"),
 ];
 
 /// What stands before the nouns, in its order.
@@ -168,8 +173,11 @@ fn assemble(raw: &str) -> String {
     common.iter().for_each(|block| block.write(&mut out));
     let mut written = common.len();
     for (noun, title) in NOUNS {
-        banner(title, &mut out);
         let of_noun = |block: &&Block| !block.is_common() && belongs(block.name(), noun);
+        if !blocks.iter().any(|block| of_noun(&block)) {
+            continue;
+        }
+        banner(title, &mut out);
         for block in blocks.iter().filter(of_noun) {
             block.write(&mut out);
             written += 1;
