@@ -175,6 +175,9 @@ typedef uint64_t mreg_snapshot;
 /** A parsed schema. It never changes, belongs to no registry, and may be used by many models. */
 typedef uint64_t mreg_schema;
 
+/** A schema that is being built. */
+typedef uint64_t mreg_builder;
+
 /** What loading an application did, and what was wrong with its files. */
 typedef uint64_t mreg_load_report;
 
@@ -283,6 +286,42 @@ const char *mreg_status_text(mreg_status status);
  * Registry: one container of owners, models and tenants
  * ==================================================================================================== */
 
+/** The asker is strict: models that are not as strict are passed over. Without it those that are strict are. */
+#define MREG_FIND_STRICT 1
+
+/**
+ * What a registry's memory is used for, in bytes. Begin with `MREG_MEMORY_INIT` or `mreg_memory_init`.
+ *
+ * It is counted from the sizes of what is registered or held, not asked of the allocator, which rounds sizes up and keeps
+ * room in its tables. A schema or a name that several models share counts once in each registry.
+ */
+typedef struct mreg_memory {
+    /** `sizeof(mreg_memory)`, set by the caller. */
+    size_t struct_size;
+    /** All of the following but `reserved`. */
+    uint64_t in_use;
+    /** Slots that were used once, with names of kinds: they are reused, and never returned. */
+    uint64_t reserved;
+    /** Records of models that are registered or held. */
+    uint64_t models;
+    /** The indices by name and by structure. */
+    uint64_t indices;
+    /** Records of owners. */
+    uint64_t owners;
+    /** Lists of owners' models. */
+    uint64_t lists;
+    /** Names of models. */
+    uint64_t names;
+    /** Schemas that models use. */
+    uint64_t schemas;
+    /** Held snapshots. */
+    uint64_t snapshots;
+    /** Partitions, and configurations of data sources. */
+    uint64_t tenants;
+    /** Names of owners, labels, and settings of models. */
+    uint64_t texts;
+} mreg_memory;
+
 /** The settings of a new registry. Begin with `MREG_REGISTRY_OPTIONS_INIT` or `mreg_registry_options_init`. */
 typedef struct mreg_registry_options {
     /** `sizeof(mreg_registry_options)`, set by the caller. */
@@ -307,9 +346,11 @@ typedef struct mreg_registry_stats {
     size_t struct_size;
     /** Registrations, also those that replaced or moved a model. */
     uint64_t registered_total;
-    /** Models that were found by their structure; 0 in this version, which has no such question yet. */
+    /** Models that were found by their structure. */
     uint64_t reused_total;
-    /** Distinct structures in each partition, summed over all partitions. */
+    /**
+     * Distinct structures in each partition, summed over all partitions. All models without properties count as one.
+     */
     uint64_t unique_structures;
     /** Partitions, without `global`. */
     uint64_t tenants;
@@ -319,7 +360,9 @@ typedef struct mreg_registry_stats {
     uint64_t owners;
     /** The generation: 1, and one more for each clear. */
     uint64_t generation;
-    /** Bytes of what is registered or held now: models, names, schemas, owners, lists, snapshots. */
+    /**
+     * Bytes of what is registered or held now; 0 when everything was let go and reclaimed. By kind: `mreg_registry_get_memory`.
+     */
     uint64_t bytes_in_use;
     /** Bytes of slots that were used once: they are reused, and never returned. */
     uint64_t bytes_reserved;
@@ -330,6 +373,31 @@ typedef struct mreg_registry_stats {
     /** Built lists that a change made out of date. */
     uint64_t cache_invalidations;
 } mreg_registry_stats;
+
+/** What `mreg_registry_find_structure` looks for. Begin with `MREG_FIND_OPTIONS_INIT` or `mreg_find_options_init`. */
+typedef struct mreg_find_options {
+    /** `sizeof(mreg_find_options)`, set by the caller. */
+    size_t struct_size;
+    /** A schema of the structure; its name, base and settings do not count. */
+    mreg_schema schema;
+    /** The current tenant's code; empty for none. A reserved code searches `global` alone. */
+    mreg_text tenant;
+    /** 0 or `MREG_FIND_STRICT`. */
+    uint32_t flags;
+    /** Models that have one of these marks are passed over. */
+    uint32_t pass_over;
+    /** Outside of `global`, models that have one of these marks are passed over as well. */
+    uint32_t pass_over_outside_global;
+    /** 0. */
+    uint32_t reserved;
+} mreg_find_options;
+
+/**
+ * Makes memory information ready for use: the same bytes as `MREG_MEMORY_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_memory_init(mreg_memory *memory);
 
 /**
  * Makes registry options ready for use: the same bytes as `MREG_REGISTRY_OPTIONS_INIT`.
@@ -423,6 +491,15 @@ mreg_status mreg_registry_get_stats(mreg_registry registry,
                                     mreg_error *error);
 
 /**
+ * What the registry's memory is used for. `memory->struct_size` is set by the caller.
+ *
+ * Errors: as `mreg_registry_get_stats`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_registry_get_memory(mreg_registry registry,
+                                     mreg_memory *memory,
+                                     mreg_error *error);
+
+/**
  * Copies the handles of all models but those in `global` (for which there is `mreg_tenant_models`), by partition in the order the partitions came to be, in each in the
  * order of registration.
  *
@@ -463,6 +540,36 @@ mreg_status mreg_registry_find_model(mreg_registry registry,
                                      size_t name_length,
                                      mreg_model *model,
                                      mreg_error *error);
+
+/**
+ * Makes find options ready for use: the same bytes as `MREG_FIND_OPTIONS_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_find_options_init(mreg_find_options *options);
+
+/**
+ * The model whose properties have the same structure as those of `options->schema`: names in any order, types and
+ * attributes. `*model` is `MREG_NULL` where there is none; that is no error.
+ *
+ * Without a current tenant `global` is searched, then all partitions in the order they came to be; with one, `global` and
+ * then that tenant alone, so that tenants never share a model with one another. In each the model wins that was registered
+ * last. A schema without properties finds nothing. An answer counts in `reused_total`, and as use of the partition. Two
+ * structures are compared, not their fingerprints alone.
+ *
+ * This is how anonymous models are shared: the second use of a structure in a tenant finds the model that was registered
+ * for the first. The handle holds nothing: the model may be gone when it is used.
+ *
+ * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
+ * `MREG_ERROR_INVALID_ARGUMENT` for an unknown flag, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_INVALID_UTF8`,
+ * `MREG_ERROR_INVALID_NAME`, `MREG_ERROR_POISONED`; for the registry and the schema `MREG_ERROR_NULL_HANDLE`,
+ * `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`. Any
+ * thread. Since 0.1.0.
+ */
+mreg_status mreg_registry_find_structure(mreg_registry registry,
+                                         const mreg_find_options *options,
+                                         mreg_model *model,
+                                         mreg_error *error);
 
 /* ====================================================================================================
  * Owner: a data source, an app, or of a kind of the host's own
@@ -769,6 +876,9 @@ mreg_status mreg_owner_hold_models_on(mreg_owner owner,
  * Model: a named record with a schema, settings and the host's pointer
  * ==================================================================================================== */
 
+/** The model is strict whatever its settings say: a builder of the host's is. */
+#define MREG_MODEL_STRICT 1
+
 /** What a new model is to be. Begin with `MREG_MODEL_OPTIONS_INIT` or `mreg_model_options_init`. */
 typedef struct mreg_model_options {
     /** `sizeof(mreg_model_options)`, set by the caller. */
@@ -792,6 +902,10 @@ typedef struct mreg_model_options {
     void *user_data;
     /** Called with `user_data` once, when nothing holds the model any more, or when the call fails; may be NULL. */
     mreg_destructor destroy;
+    /** 0 or `MREG_MODEL_STRICT`. */
+    uint32_t flags;
+    /** Bits of the host's own, by which `mreg_registry_find_structure` can pass the model over. */
+    uint32_t marks;
 } mreg_model_options;
 
 /**
@@ -809,12 +923,15 @@ void mreg_model_options_init(mreg_model_options *options);
  * destructor due, also where `user_data` is the same pointer. Names of models without an owner are unique in their
  * partition.
  *
+ * A model is strict where its `strict` is exactly `true`, in its settings, else in its schema, or where the flag says so.
+ *
  * Where the call fails, nothing is changed, and `options->destroy` is called with `options->user_data` before it returns,
  * unless `options` could not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`). Runs destructors.
  *
  * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
  * `MREG_ERROR_INVALID_NAME`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_JSON` for settings that are no
- * JSON object, `MREG_ERROR_INVALID_ARGUMENT` for a data source handed in as an app or the reverse, `MREG_ERROR_FULL`,
+ * JSON object, `MREG_ERROR_INVALID_ARGUMENT` for an unknown flag and for a data source handed in as an app or the reverse,
+ * `MREG_ERROR_FULL`,
  * `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_POISONED`; for the registry, the owners and the schema
  * `MREG_ERROR_NULL_HANDLE` (registry only), `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE` also for an
  * owner of another registry, `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`. Any thread. Since 0.1.0.
@@ -1078,7 +1195,7 @@ typedef struct mreg_tenant_info {
     uint64_t models;
     /** Distinct names among them. */
     uint64_t names;
-    /** Distinct structures among them. */
+    /** Distinct structures among them; all models without properties count as one. */
     uint64_t structures;
     /** Owners that count in it. */
     uint64_t owners;
@@ -1433,6 +1550,137 @@ mreg_status mreg_schema_property_attributes(mreg_schema schema,
                                             mreg_error *error);
 
 /* ====================================================================================================
+ * Schema builder: a schema made property by property
+ * ==================================================================================================== */
+
+/**
+ * Makes a schema builder for a model of this name: a schema without properties, based on `PersistedModel`.
+ *
+ * `*builder` is the caller's, until `mreg_builder_finish` succeeds or `mreg_builder_free` frees it. The limits of what is built
+ * are those of `mreg_schema_parse`, and so is the meaning of a name that is added twice: the last one counts.
+ *
+ * Errors: `MREG_ERROR_INVALID_NAME` for an empty name and for a control character, `MREG_ERROR_INVALID_UTF8`,
+ * `MREG_ERROR_TOO_LONG`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_FULL`,
+ * `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_builder_create(const char *name,
+                                size_t name_length,
+                                mreg_builder *builder,
+                                mreg_error *error);
+
+/**
+ * Bases the schema on another one, whose properties it inherits. The handle of the base stays the caller's.
+ *
+ * Errors: for both handles `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_builder_set_base(mreg_builder builder,
+                                  mreg_schema base,
+                                  mreg_error *error);
+
+/**
+ * Gives the schema settings: a JSON object with any members but `name`, `base`, `properties` and `options`. It takes the place
+ * of earlier settings.
+ *
+ * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_JSON`, `MREG_ERROR_SCHEMA`, `MREG_ERROR_TOO_DEEP`,
+ * `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread.
+ * Since 0.1.0.
+ */
+mreg_status mreg_builder_set_settings(mreg_builder builder,
+                                      const char *settings,
+                                      size_t settings_length,
+                                      mreg_error *error);
+
+/**
+ * Adds a property whose type has a name: a built-in type in any case, such as `string`, or a model, which need not be defined.
+ *
+ * `attributes` is a JSON object with any members but `type`, such as `{"required": true}`; it may be empty. While an array is
+ * open (`mreg_builder_open_array`) it adds the element of the array, which has neither name nor attributes.
+ *
+ * Errors: as `mreg_builder_set_settings`; `MREG_ERROR_SCHEMA` for a name with a `.`, an empty type, and a second element.
+ * Nothing is changed. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_builder_add(mreg_builder builder,
+                             const char *name,
+                             size_t name_length,
+                             const char *type_name,
+                             size_t type_name_length,
+                             const char *attributes,
+                             size_t attributes_length,
+                             mreg_error *error);
+
+/**
+ * Hides the inherited property of this name, if there is one.
+ *
+ * Errors: as `mreg_builder_add`. Nothing is changed. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_builder_hide(mreg_builder builder,
+                              const char *name,
+                              size_t name_length,
+                              mreg_error *error);
+
+/**
+ * Opens a property whose type is an anonymous model: what is added until `mreg_builder_close` are its properties.
+ *
+ * `attributes` are the property's, as in `mreg_builder_add`. While an array is open, the anonymous model is its element, without
+ * name and attributes.
+ *
+ * Errors: as `mreg_builder_add`, `MREG_ERROR_TOO_DEEP` past 64 types in one another. Nothing is changed. Any thread. Since
+ * 0.1.0.
+ */
+mreg_status mreg_builder_open_object(mreg_builder builder,
+                                     const char *name,
+                                     size_t name_length,
+                                     const char *attributes,
+                                     size_t attributes_length,
+                                     mreg_error *error);
+
+/**
+ * Opens a property whose type is an array: the one type that is added, or opened and closed, until `mreg_builder_close` is that
+ * of its elements. Closed without one it is an array of anything.
+ *
+ * Otherwise as `mreg_builder_open_object`.
+ *
+ * Errors: as `mreg_builder_open_object`. Nothing is changed. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_builder_open_array(mreg_builder builder,
+                                    const char *name,
+                                    size_t name_length,
+                                    const char *attributes,
+                                    size_t attributes_length,
+                                    mreg_error *error);
+
+/**
+ * Closes the type that was opened last.
+ *
+ * Errors: as `mreg_builder_set_base`, `MREG_ERROR_INVALID_ARGUMENT` where no type is open, `MREG_ERROR_OUT_OF_MEMORY`. Any
+ * thread. Since 0.1.0.
+ */
+mreg_status mreg_builder_close(mreg_builder builder,
+                               mreg_error *error);
+
+/**
+ * Makes the schema, and frees the builder. Where it fails, the builder is as it was.
+ *
+ * `*schema` is the caller's to free with `mreg_schema_free`.
+ *
+ * Errors: as `mreg_builder_close`, there for types that are still open; `MREG_ERROR_TOO_DEEP`, `MREG_ERROR_FULL`,
+ * `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_builder_finish(mreg_builder builder,
+                                mreg_schema *schema,
+                                mreg_error *error);
+
+/**
+ * Frees a builder without making its schema. `MREG_NULL` does nothing and succeeds.
+ *
+ * Errors: `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
+ * `MREG_ERROR_STALE_HANDLE` where it was freed or finished before. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_builder_free(mreg_builder builder, mreg_error *error);
+
+/* ====================================================================================================
  * Application: a directory of definitions, loaded in one call
  * ==================================================================================================== */
 
@@ -1614,8 +1862,10 @@ mreg_status mreg_load_report_problem(mreg_load_report report,
 #define MREG_OWNER_OPTIONS_INIT \
     {sizeof(mreg_owner_options), 0, 0, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, \
      MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, NULL, NULL}
+#define MREG_MEMORY_INIT {sizeof(mreg_memory), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define MREG_FIND_OPTIONS_INIT {sizeof(mreg_find_options), 0, MREG_TEXT_EMPTY, 0, 0, 0, 0}
 #define MREG_MODEL_OPTIONS_INIT \
-    {sizeof(mreg_model_options), MREG_TEXT_EMPTY, 0, 0, MREG_TEXT_EMPTY, 0, MREG_TEXT_EMPTY, NULL, NULL}
+    {sizeof(mreg_model_options), MREG_TEXT_EMPTY, 0, 0, MREG_TEXT_EMPTY, 0, MREG_TEXT_EMPTY, NULL, NULL, 0, 0}
 #define MREG_TENANT_INFO_INIT {sizeof(mreg_tenant_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""}
 #define MREG_SCHEMA_OPTIONS_INIT {sizeof(mreg_schema_options), MREG_TEXT_EMPTY, NULL, 0}
 #define MREG_SCHEMA_INFO_INIT {sizeof(mreg_schema_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}}

@@ -230,11 +230,7 @@ pub unsafe extern "C-unwind" fn mreg_application_load(
             }
             let options = args::read_struct(options, "options")?;
             if options.flags & !(MREG_LOAD_ALL_OR_NOTHING | MREG_LOAD_WITHOUT_APP) != 0 {
-                return Err(Error::new(
-                    Status::ERROR_INVALID_ARGUMENT,
-                    "flags",
-                    format!("flags: {:#x} has bits that stand for nothing", options.flags),
-                ));
+                return Err(args::unknown_flags(options.flags));
             }
             let settings = LoadSettings {
                 environment: args::text_in(options.environment, "environment")?,

@@ -8,24 +8,28 @@
 #![allow(non_camel_case_types)]
 
 mod args;
+mod builder;
 mod error;
 mod load;
 mod model;
 mod owner;
 mod registry;
 mod schema;
+mod search;
 mod snapshot;
 mod tenant;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;
 mod version;
 
+pub use builder::*;
 pub use error::{mreg_error, mreg_error_init, mreg_status};
 pub use load::*;
 pub use model::*;
 pub use owner::*;
 pub use registry::*;
 pub use schema::*;
+pub use search::*;
 pub use snapshot::*;
 pub use tenant::*;
 pub use version::*;

@@ -10,7 +10,7 @@ use crate::error::{Error, Result, Status};
 use crate::schema::{Json, ParseOptions, PropertyRef, Schema, StructureKind, builtin, json, type_text};
 
 use super::args::{self, Growable};
-use super::{guard, guard_text, mreg_error, mreg_status, mreg_text};
+use super::{Uncancellable, guard, guard_text, mreg_error, mreg_status, mreg_text};
 
 /// A parsed schema. It never changes, belongs to no registry, and may be used by many models.
 pub type mreg_schema = u64;
@@ -43,8 +43,13 @@ pub(crate) fn insert(schema: Arc<Schema>) -> Result<mreg_schema> {
     SCHEMAS.insert(schema).map_err(|(status, _)| status.into())
 }
 
-/// Checks that settings are a JSON object.
-pub(crate) fn check_settings(settings: &str) -> Result<()> {
+/// Frees a handle.
+pub(crate) fn remove(handle: mreg_schema) -> Result<()> {
+    SCHEMAS.remove(handle).map(drop)
+}
+
+/// Checks that settings are a JSON object; gives what they say of strictness, if anything.
+pub(crate) fn strict_in(settings: &str) -> Result<Option<bool>> {
     let named = |error: Error| {
         let detail = error.detail().cloned().unwrap_or_default();
         Error::new(error.status(), "settings", format!("settings: {}", error.message())).at(
@@ -54,7 +59,7 @@ pub(crate) fn check_settings(settings: &str) -> Result<()> {
         )
     };
     match json::parse(settings.as_bytes()).map_err(named)? {
-        Json::Object(_) => Ok(()),
+        Json::Object(settings) => Ok(settings.get("strict").map(|strict| *strict == Json::Bool(true))),
         other => Err(Error::new(
             Status::ERROR_JSON,
             "settings",
@@ -192,6 +197,7 @@ pub unsafe extern "C" fn mreg_schema_parse(
     let work = || {
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(schema, 0, "schema") }?;
+        let _cancelled_later = Uncancellable::begin();
         // SAFETY: as the caller promises.
         let json = unsafe { args::bytes(json, json_length, "json") }?;
         // SAFETY: as the caller promises.
@@ -259,10 +265,7 @@ pub unsafe extern "C" fn mreg_schema_builtin(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mreg_schema_free(schema: mreg_schema, error: *mut mreg_error) -> mreg_status {
     let work = || {
-        if schema != 0 {
-            SCHEMAS.remove(schema)?;
-        }
-        Ok(())
+        if schema != 0 { remove(schema) } else { Ok(()) }
     };
     // SAFETY: as the caller promises.
     unsafe { guard(error, work) }

@@ -84,6 +84,8 @@ impl Locked {
                 tenant,
                 schema: Some(model.schema.clone()),
                 settings: None,
+                strict: model.schema.strict(),
+                marks: 0,
                 user_data: UserData(std::ptr::null_mut()),
             };
             let registered = self

@@ -21,6 +21,8 @@ pub enum Rank {
     Due = 3,
     /// A registry's list of counter lines.
     Counters = 4,
+    /// A table of what is shared.
+    Interned = 5,
 }
 
 /// A mutex that knows its rank.

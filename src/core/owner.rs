@@ -289,7 +289,6 @@ impl Locked {
                 format!("owner kind \"{name}\": {MAX_HOST_KINDS} kinds are registered, which is the limit"),
             ));
         }
-        self.text_bytes += name.len();
         self.kinds.push(name.into());
         Ok(FIRST_HOST_KIND + self.kinds.len() as u32 - 1)
     }

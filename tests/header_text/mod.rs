@@ -28,12 +28,13 @@ const NOUNS: [(&str, &str); 14] = [
 ];
 
 /// What stands before the nouns, in its order.
-const COMMON: [&str; 8] = [
+const COMMON: [&str; 9] = [
     "mreg_registry",
     "mreg_owner",
     "mreg_model",
     "mreg_snapshot",
     "mreg_schema",
+    "mreg_builder",
     "mreg_load_report",
     "mreg_text",
     "mreg_destructor",
@@ -43,6 +44,7 @@ const COMMON: [&str; 8] = [
 fn noun_of(name: &str) -> &str {
     match name {
         _ if name.starts_with("mreg_status_") => "mreg_version",
+        _ if name.starts_with("mreg_memory") || name.starts_with("mreg_find_") => "mreg_registry_",
         _ if name.starts_with("mreg_load_") || name.starts_with("mreg_problem") => "mreg_application_",
         _ => name,
     }
