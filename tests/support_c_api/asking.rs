@@ -314,7 +314,7 @@ pub struct Search<'a> {
 }
 
 pub fn find_structure(registry: u64, search: Search<'_>) -> Result<u64> {
-    let mut options = super::made(super::capi::mreg_find_options_init);
+    let mut options = made(super::capi::mreg_find_options_init);
     options.schema = search.schema;
     options.tenant = super::text(search.tenant);
     options.flags = u32::from(search.strict) * super::capi::MREG_FIND_STRICT;
