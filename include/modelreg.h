@@ -1490,6 +1490,22 @@ mreg_status mreg_schema_to_json(mreg_schema schema,
                                 mreg_error *error);
 
 /**
+ * What kind of structure a JSON text is when it is taken for properties as it stands, and how deep it nests.
+ *
+ * `*kind` is one of the `MREG_STRUCTURE_` numbers: `MREG_STRUCTURE_ARRAY` for an array, `MREG_STRUCTURE_INVALID` for what is
+ * neither an array nor an object. `*depth` is 0 for a flat object and one more for each nesting. Every object counts, also
+ * `{"type": "string"}`: `mreg_schema_get_info` says the same of types instead.
+ *
+ * Errors: `MREG_ERROR_JSON` with line and column, `MREG_ERROR_TOO_DEEP`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_TOO_LONG`,
+ * `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_schema_classify(const char *json,
+                                 size_t json_length,
+                                 uint32_t *kind,
+                                 uint32_t *depth,
+                                 mreg_error *error);
+
+/**
  * Whether two schemas have the same structure, by comparing them and not by their fingerprints alone.
  *
  * Errors: as `mreg_schema_get_info`, but for the struct's. Any thread. Since 0.1.0.

@@ -80,6 +80,29 @@ fn a_built_in_type_counts_without_regard_to_case_and_any_other_with() {
 }
 
 #[test]
+fn kind_and_depth_of_any_json() {
+    use capi::{MREG_STRUCTURE_ARRAY, MREG_STRUCTURE_COMPLEX, MREG_STRUCTURE_INVALID, MREG_STRUCTURE_SIMPLE};
+    let classify = |text: &str| {
+        let (mut kind, mut depth) = (77, 77);
+        call!(mreg_schema_classify(text.as_ptr().cast(), text.len(), &mut kind, &mut depth)).map(|()| (kind, depth))
+    };
+    for (text, expected) in [
+        ("{}", (MREG_STRUCTURE_SIMPLE, 0)),
+        (r#"{"a": "string", "b": 1, "c": null}"#, (MREG_STRUCTURE_SIMPLE, 0)),
+        (r#"{"a": {"type": "string"}}"#, (MREG_STRUCTURE_COMPLEX, 1)),
+        (r#"{"a": [], "b": {"c": {"d": [1]}}}"#, (MREG_STRUCTURE_COMPLEX, 3)),
+        ("[]", (MREG_STRUCTURE_ARRAY, 0)),
+        (r#"[{"a": 1}]"#, (MREG_STRUCTURE_ARRAY, 1)),
+        ("5", (MREG_STRUCTURE_INVALID, 0)),
+        ("null", (MREG_STRUCTURE_INVALID, 0)),
+        (r#""text""#, (MREG_STRUCTURE_INVALID, 0)),
+    ] {
+        assert_eq!(classify(text), Ok(expected), "{text}");
+    }
+    assert_eq!(code(classify("{")), JSON);
+}
+
+#[test]
 fn a_model_without_properties_is_registered_and_never_found() {
     let registry = Registry::new();
     let (none, other) = (of("{}"), of("{}"));

@@ -297,12 +297,7 @@ pub unsafe extern "C" fn mreg_schema_get_info(
             declared: counts.own_declared as u64,
             hidden: counts.hidden as u64,
             nested: counts.nested as u64,
-            structure_kind: match schema.structure_kind() {
-                StructureKind::Simple => MREG_STRUCTURE_SIMPLE,
-                StructureKind::Complex => MREG_STRUCTURE_COMPLEX,
-                StructureKind::Array => MREG_STRUCTURE_ARRAY,
-                StructureKind::Invalid => MREG_STRUCTURE_INVALID,
-            },
+            structure_kind: kind_number(schema.structure_kind()),
             structure_depth: schema.structure_depth(),
             strict: u32::from(schema.strict()),
             id_injection: u32::from(schema.id_injection()),
@@ -388,6 +383,50 @@ pub unsafe extern "C" fn mreg_schema_to_json(
 ) -> mreg_status {
     // SAFETY: as the caller promises.
     unsafe { guard_text(error, buffer, capacity, length, || get(schema)?.to_json()) }
+}
+
+fn kind_number(kind: StructureKind) -> u32 {
+    match kind {
+        StructureKind::Simple => MREG_STRUCTURE_SIMPLE,
+        StructureKind::Complex => MREG_STRUCTURE_COMPLEX,
+        StructureKind::Array => MREG_STRUCTURE_ARRAY,
+        StructureKind::Invalid => MREG_STRUCTURE_INVALID,
+    }
+}
+
+/// What kind of structure a JSON text is when it is taken for properties as it stands, and how deep it nests.
+///
+/// `*kind` is one of the `MREG_STRUCTURE_` numbers: `MREG_STRUCTURE_ARRAY` for an array, `MREG_STRUCTURE_INVALID` for what is
+/// neither an array nor an object. `*depth` is 0 for a flat object and one more for each nesting. Every object counts, also
+/// `{"type": "string"}`: `mreg_schema_get_info` says the same of types instead.
+///
+/// Errors: `MREG_ERROR_JSON` with line and column, `MREG_ERROR_TOO_DEEP`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_TOO_LONG`,
+/// `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// Pointers that are not NULL point to what their types say; `json` to `json_length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_schema_classify(
+    json: *const c_char,
+    json_length: usize,
+    kind: *mut u32,
+    depth: *mut u32,
+    error: *mut mreg_error,
+) -> mreg_status {
+    let work = || {
+        // SAFETY: as the caller promises.
+        let out_kind = unsafe { args::out(kind, 0, "kind") };
+        // SAFETY: as the caller promises.
+        let out_depth = unsafe { args::out(depth, 0, "depth") };
+        let (out_kind, out_depth) = (out_kind?, out_depth?);
+        // SAFETY: as the caller promises.
+        let json = json::parse(unsafe { args::bytes(json, json_length, "json") }?)?;
+        out_kind.put(kind_number(StructureKind::of(&json)));
+        out_depth.put(StructureKind::depth_of(&json));
+        Ok(())
+    };
+    // SAFETY: as the caller promises.
+    unsafe { guard(error, work) }
 }
 
 /// Whether two schemas have the same structure, by comparing them and not by their fingerprints alone.

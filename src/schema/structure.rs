@@ -45,6 +45,19 @@ impl StructureKind {
             _ => StructureKind::Invalid,
         }
     }
+
+    /// How deep a plain JSON value nests: 0 where no object or array is in it, one more for each nesting.
+    pub fn depth_of(value: &Json<'_>) -> u32 {
+        let below = |value: &Json<'_>| match value {
+            Json::Array(_) | Json::Object(_) => 1 + Self::depth_of(value),
+            _ => 0,
+        };
+        match value {
+            Json::Array(items) => items.iter().map(below).max().unwrap_or(0),
+            Json::Object(object) => object.members().iter().map(|member| below(&member.value)).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
 }
 
 /// The places `0..count` in the order of the names found there, which must differ.

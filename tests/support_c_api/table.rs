@@ -172,6 +172,7 @@ table! {
     mreg_schema_base 0 1 2 3;
     mreg_schema_settings 0 1 2 3;
     mreg_schema_to_json 0 1 2 3;
+    mreg_schema_classify 0 1 2 3;
     mreg_schema_same_structure 0 1 2;
     mreg_schema_property_flags 0 1 2;
     mreg_schema_property_name 0 1 2 3 4;
