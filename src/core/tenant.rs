@@ -98,6 +98,7 @@ impl Locked {
         self.text_bytes -= self.kinds.iter().map(|kind| kind.len()).sum::<usize>();
         self.kinds = Vec::new();
         self.partitions = Partitions::none();
+        self.options.release_queue = None;
         gone
     }
 
