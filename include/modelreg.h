@@ -9,7 +9,7 @@
  * This file is generated from the library's source and is its reference. Read this page first: what it says holds for
  * every function.
  *
- * HANDLES. Registries, owners, models, snapshots, schemas and load reports are handles: 64-bit numbers, 0 for none. A
+ * HANDLES. Registries, owners, models, snapshots, schemas, load reports and queues are handles: 64-bit numbers, 0 for none. A
  *   handle is checked before anything is done with it. One that is null, of another type, of another registry, made up,
  *   or of something that is gone gets a status of its own, for ever; none is ever undefined behaviour. The top bit is
  *   always 0. The low half of a handle alone is never valid: declare handles as 64 bits wide in your language.
@@ -44,15 +44,16 @@
  *   throws passes through the call; the others run at the thread's next such call, or when the registry is destroyed.
  *   A call that takes user_data with a destructor takes it over whatever it returns: where it fails, the destructor runs
  *   before it returns. Only where `options` itself cannot be read (NULL, MREG_ERROR_UNALIGNED_POINTER or
- *   MREG_ERROR_STRUCT_SIZE for it) the user_data is still the caller's.
+ *   MREG_ERROR_STRUCT_SIZE for it) the user_data is still the caller's. A host that takes no callbacks gives the registry a
+ *   release queue (mreg_queue_create) instead: what has no destructor is put there at the same moment.
  *
  * HOLDING. A handle of a model holds nothing. The registry holds a registered model; the host does by mreg_model_hold,
  *   and by a snapshot that contains it. A model's user_data may be used only while the host holds the model. Once a model
  *   has left the registry, its handle is stale, unless it is held by mreg_model_hold; what a snapshot holds is then read
  *   by its position in the snapshot.
  *
- * WHAT ENDS WHAT. mreg_registry_destroy, mreg_owner_release, mreg_model_unregister, mreg_snapshot_free, mreg_schema_free and
- *   mreg_load_report_free, each in any order and each with MREG_NULL; a second call for the same thing gives
+ * WHAT ENDS WHAT. mreg_registry_destroy, mreg_owner_release, mreg_model_unregister, mreg_snapshot_free, mreg_schema_free,
+ *   mreg_load_report_free and mreg_queue_free, each in any order and each with MREG_NULL; a second call for the same thing gives
  *   MREG_ERROR_STALE_HANDLE. The registry does not list its owners: keep their handles.
  *
  * SINCE. Everything here is there since version 0.1.0, unless it says otherwise. While the major version is 0, the
@@ -180,6 +181,9 @@ typedef uint64_t mreg_builder;
 
 /** What loading an application did, and what was wrong with its files. */
 typedef uint64_t mreg_load_report;
+
+/** A release queue: `user_data` that is due, for a host that takes no callbacks. */
+typedef uint64_t mreg_queue;
 
 /**
  * A text of the caller's: UTF-8 bytes and their number.
@@ -334,6 +338,11 @@ typedef struct mreg_registry_options {
     const mreg_text *reserved_tenants;
     /** How many reserved codes there are; at most 1,024. */
     size_t reserved_tenant_count;
+    /**
+     * Where `user_data` goes that is due and has no destructor, or `MREG_NULL`: it is then the host's affair when it may be
+     * let go. The queue stays the caller's; several registries may have the same.
+     */
+    mreg_queue release_queue;
 } mreg_registry_options;
 
 /**
@@ -421,7 +430,8 @@ void mreg_registry_stats_init(mreg_registry_stats *stats);
  * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
  * `MREG_ERROR_INVALID_ARGUMENT` for more than 1,024 reserved codes, `MREG_ERROR_INVALID_UTF8`,
  * `MREG_ERROR_TOO_LONG` and `MREG_ERROR_INVALID_NAME` for a reserved code, `MREG_ERROR_FULL` while 8,191 registries are
- * alive, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+ * alive, `MREG_ERROR_OUT_OF_MEMORY`; for the release queue `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`. Any thread. Since 0.1.0.
  */
 mreg_status mreg_registry_create(const mreg_registry_options *options,
                                  mreg_registry *registry,
@@ -613,7 +623,8 @@ typedef struct mreg_owner_options {
     /** The host's pointer, which the library keeps and gives back. */
     void *user_data;
     /**
-     * Called with `user_data` when the owner is released, its registry is destroyed, or the call fails; may be NULL.
+     * Called with `user_data` when the owner is released, its registry is destroyed, or the call fails; may be NULL. Without
+     * it, `user_data` goes into the registry's release queue instead, if the registry has one.
      */
     mreg_destructor destroy;
 } mreg_owner_options;
@@ -659,7 +670,8 @@ mreg_status mreg_owner_kind_register(mreg_registry registry,
  * Registers an owner. Its handle is valid until `mreg_owner_release`, or until the registry is destroyed.
  *
  * Where the call fails, `options->destroy` is called with `options->user_data` before it returns, unless `options` could
- * not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`).
+ * not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`). Without a destructor, `user_data` is put into the
+ * registry's release queue at the same moment, if there is one.
  *
  * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
  * `MREG_ERROR_INVALID_ARGUMENT` for an unknown kind or flag, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_INVALID_NAME` for a
@@ -900,7 +912,10 @@ typedef struct mreg_model_options {
     mreg_text settings;
     /** The host's pointer, which the library keeps and gives back. */
     void *user_data;
-    /** Called with `user_data` once, when nothing holds the model any more, or when the call fails; may be NULL. */
+    /**
+     * Called with `user_data` once, when nothing holds the model any more, or when the call fails; may be NULL. Without it,
+     * `user_data` goes into the registry's release queue instead, if the registry has one.
+     */
     mreg_destructor destroy;
     /** 0 or `MREG_MODEL_STRICT`. */
     uint32_t flags;
@@ -926,7 +941,8 @@ void mreg_model_options_init(mreg_model_options *options);
  * A model is strict where its `strict` is exactly `true`, in its settings, else in its schema, or where the flag says so.
  *
  * Where the call fails, nothing is changed, and `options->destroy` is called with `options->user_data` before it returns,
- * unless `options` could not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`). Runs destructors.
+ * unless `options` could not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`). Runs destructors. Without
+ * a destructor, `user_data` is put into the registry's release queue at the same moment, if there is one.
  *
  * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
  * `MREG_ERROR_INVALID_NAME`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_JSON` for settings that are no
@@ -1866,6 +1882,83 @@ mreg_status mreg_load_report_problem(mreg_load_report report,
                                      mreg_error *error);
 
 /* ====================================================================================================
+ * Release queue: user_data that is due, for hosts that take no callbacks
+ * ==================================================================================================== */
+
+/** The `user_data` was a model's. */
+#define MREG_DUE_MODEL 1
+
+/** The `user_data` was an owner's. */
+#define MREG_DUE_OWNER 2
+
+/** `user_data` that nothing holds any more. Begin with `MREG_DUE_INIT` or `mreg_due_init`. */
+typedef struct mreg_due {
+    /** `sizeof(mreg_due)`, set by the caller. */
+    size_t struct_size;
+    /** `MREG_DUE_MODEL` or `MREG_DUE_OWNER`. */
+    uint32_t kind;
+    /** 0. */
+    uint32_t reserved;
+    /**
+     * The handle that the model or owner had, stale by now; `MREG_NULL` where the call that was to register it failed.
+     */
+    uint64_t handle;
+    /** The pointer that was handed in with it: the library has forgotten it. */
+    void *user_data;
+} mreg_due;
+
+/**
+ * Makes a record of what is due ready for use: the same bytes as `MREG_DUE_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_due_init(mreg_due *due);
+
+/**
+ * Makes a release queue, to be given to registries in `mreg_registry_options`.
+ *
+ * In such a registry, `user_data` that is not NULL and has no destructor is put into the queue when a destructor would
+ * have been called: when nothing holds the model any more, when the owner is gone, or when the call that it was handed to
+ * fails; before the call returns that let go, whichever thread made it, also after the registry is destroyed for what was
+ * held. Nothing is ever left out for want of memory: the record is made when the `user_data` is handed in. What has a
+ * destructor does not go through the queue. Only where a call refuses the handle of the registry itself is there no queue:
+ * `error->name` is `registry`, and the `user_data` stays the caller's.
+ *
+ * `*queue` is the caller's to free with `mreg_queue_free`. What waits in it is the host's to fetch, and is in no registry's
+ * `bytes_in_use`.
+ *
+ * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_FULL`. Any
+ * thread. Since 0.1.0.
+ */
+mreg_status mreg_queue_create(mreg_queue *queue,
+                              mreg_error *error);
+
+/**
+ * Takes the oldest out of a release queue. `*found` is false, and `due` empty, where there is nothing in it.
+ *
+ * `due->struct_size` is set by the caller. What one call let go comes in the order in which it was let go. Several threads may
+ * poll one queue: each record goes to one of them.
+ *
+ * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`,
+ * `MREG_ERROR_STRUCT_SIZE`; nothing is taken out. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_queue_poll(mreg_queue queue,
+                            mreg_due *due,
+                            bool *found,
+                            mreg_error *error);
+
+/**
+ * Frees a release queue. What is left in it, and what would come later from registries that have it, is dropped.
+ * `MREG_NULL` does nothing and succeeds.
+ *
+ * Errors: `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
+ * `MREG_ERROR_STALE_HANDLE` where it was freed before. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_queue_free(mreg_queue queue,
+                            mreg_error *error);
+
+/* ====================================================================================================
  * Initializers of the structs above: the same bytes as their _init functions give
  * ==================================================================================================== */
 
@@ -1873,7 +1966,7 @@ mreg_status mreg_load_report_problem(mreg_load_report report,
 #define MREG_TEXT_EMPTY {NULL, 0}
 /** Initializes an mreg_text with a NUL-terminated string. */
 #define MREG_TEXT(string) {(string), MREG_NUL_TERMINATED}
-#define MREG_REGISTRY_OPTIONS_INIT {sizeof(mreg_registry_options), 0, 0, NULL, 0}
+#define MREG_REGISTRY_OPTIONS_INIT {sizeof(mreg_registry_options), 0, 0, NULL, 0, 0}
 #define MREG_REGISTRY_STATS_INIT {sizeof(mreg_registry_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 #define MREG_OWNER_OPTIONS_INIT \
     {sizeof(mreg_owner_options), 0, 0, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, \
@@ -1889,6 +1982,7 @@ mreg_status mreg_load_report_problem(mreg_load_report report,
     {sizeof(mreg_load_options), 0, 0, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY}
 #define MREG_LOAD_INFO_INIT {sizeof(mreg_load_info), 0, 0, 0, 0, 0, 0, 0}
 #define MREG_PROBLEM_INIT {sizeof(mreg_problem), 0, 0, 0, 0, 0, "", "", ""}
+#define MREG_DUE_INIT {sizeof(mreg_due), 0, 0, 0, NULL}
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -4,11 +4,11 @@ mod support_c_api;
 
 use std::collections::BTreeSet;
 
-use support_c_api::table::{Call, Declared, HANDLES, Parameter, calls, declared};
+use support_c_api::table::{Call, Declared, HANDLES, Parameter, SHARED_TAG, calls, declared, tag_of};
 use support_c_api::*;
 
 /// Functions that cannot fail.
-const WITHOUT_ERROR: [&str; 19] = [
+const WITHOUT_ERROR: [&str; 20] = [
     "mreg_error_init",
     "mreg_version",
     "mreg_version_string",
@@ -28,10 +28,11 @@ const WITHOUT_ERROR: [&str; 19] = [
     "mreg_load_options_init",
     "mreg_load_info_init",
     "mreg_problem_init",
+    "mreg_due_init",
 ];
 
 /// Functions for which a null handle is nothing, and succeeds.
-const NULL_IS_NOTHING: [&str; 8] = [
+const NULL_IS_NOTHING: [&str; 9] = [
     "mreg_registry_destroy",
     "mreg_owner_release",
     "mreg_model_unregister",
@@ -40,6 +41,7 @@ const NULL_IS_NOTHING: [&str; 8] = [
     "mreg_schema_free",
     "mreg_load_report_free",
     "mreg_builder_free",
+    "mreg_queue_free",
 ];
 
 /// Pointers that may be NULL.
@@ -85,6 +87,7 @@ struct Fixture {
     snapshot: u64,
     report: u64,
     builder: u64,
+    queue: u64,
 }
 
 const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/variants");
@@ -100,9 +103,10 @@ impl Fixture {
         let mut report = 0;
         let (start, length) = (DIRECTORY.as_ptr().cast(), DIRECTORY.len());
         call!(mreg_application_load(registry.0, start, length, std::ptr::null(), &mut report)).expect("a report");
-        let mut builder = 0;
+        let (mut builder, mut queue) = (0, 0);
         call!(mreg_builder_create(TEXT.as_ptr().cast(), TEXT.len(), &mut builder)).expect("a builder");
-        Fixture { registry, owner, source, model, schema, snapshot, report, builder }
+        call!(mreg_queue_create(&mut queue)).expect("a queue");
+        Fixture { registry, owner, source, model, schema, snapshot, report, builder, queue }
     }
 
     fn handle(&self, kind: &str) -> u64 {
@@ -112,8 +116,10 @@ impl Fixture {
             "mreg_model" => self.model,
             "mreg_schema" => self.schema,
             "mreg_snapshot" => self.snapshot,
+            "mreg_load_report" => self.report,
             "mreg_builder" => self.builder,
-            _ => self.report,
+            "mreg_queue" => self.queue,
+            _ => panic!("{kind} is no handle"),
         }
     }
 
@@ -133,6 +139,7 @@ impl Drop for Fixture {
         let _ = free_schema(self.schema);
         let _ = call!(mreg_load_report_free(self.report));
         let _ = call!(mreg_builder_free(self.builder));
+        let _ = call!(mreg_queue_free(self.queue));
         let _ = destroy(self.registry.0);
     }
 }
@@ -212,6 +219,7 @@ fn struct_size(kind: &str) -> usize {
         "mreg_schema_info *" => size_of::<capi::mreg_schema_info>(),
         "mreg_load_info *" => size_of::<capi::mreg_load_info>(),
         "mreg_problem *" => size_of::<capi::mreg_problem>(),
+        "mreg_due *" => size_of::<capi::mreg_due>(),
         _ => 0,
     }
 }
@@ -378,13 +386,13 @@ fn wrong_handles(kind: &str, fixture: &Fixture, other: &Fixture, stale: &[(&str,
     wrong.push((unknown, FORGED_HANDLE, "a type that there is not: 7 with number 4711".to_owned()));
     wrong.push((good | 1 << 63, FORGED_HANDLE, "the top bit".to_owned()));
     wrong.push((good & 0xFFFF_FFFF, FORGED_HANDLE, "the low half alone".to_owned()));
-    // A number that no registry here has; what belongs to the process has number 0.
-    let number = good >> REGISTRY_SHIFT & 0x1FFF;
-    let far = if number == 0 { 4711 } else { (number + 4000) % 8191 + 1 };
-    let foreign = tag << 60 | far << REGISTRY_SHIFT | good & ((1 << REGISTRY_SHIFT) - 1);
-    // Where types share a tag, another number makes it none of them.
-    let status = if tag == 7 { FORGED_HANDLE } else { FOREIGN_HANDLE };
-    wrong.push((foreign, status, "of a registry that there is not".to_owned()));
+    // A number that no registry here has; what belongs to the process has number 0, or its type's.
+    if tag < SHARED_TAG {
+        let number = good >> REGISTRY_SHIFT & 0x1FFF;
+        let far = if number == 0 { 4711 } else { (number + 4000) % 8191 + 1 };
+        let foreign = tag << 60 | far << REGISTRY_SHIFT | good & ((1 << REGISTRY_SHIFT) - 1);
+        wrong.push((foreign, FOREIGN_HANDLE, "of a registry that there is not".to_owned()));
+    }
     if kind == "mreg_registry" {
         // One generation on from the newest was not given out yet.
         wrong.push((good + 1, FORGED_HANDLE, "a generation that was not given out yet".to_owned()));
@@ -452,8 +460,8 @@ fn random_bits_for_every_handle() {
                     _ => good ^ (1 << random.below(64)) ^ (1 << random.below(64)),
                 };
                 // Turned over bits can make a handle that was given out; the tag says of what kind.
-                let given_out = |tag: u64| (1..=7).contains(&tag) && handle & 0x3F_FFFF == good & 0x3F_FFFF;
-                if handle == good || given_out(handle >> 60) {
+                let is_tag = |tag| HANDLES.iter().any(|(_, known)| *known == tag);
+                if handle == good || (is_tag(tag_of(handle)) && handle & 0x3F_FFFF == good & 0x3F_FFFF) {
                     continue;
                 }
                 let mut arguments = Arguments::good(&fixture, &function);
@@ -461,7 +469,7 @@ fn random_bits_for_every_handle() {
                 let status = run(call, &arguments);
                 // Another handle of the process, of this type, that another test was given.
                 let most = if cfg!(feature = "small-generations") { 1 << 14 } else { 64 };
-                let others = status == OK && handle >> 60 == good >> 60 && handle >> 22 & 0x1FF_FFFF < most;
+                let others = status == OK && tag_of(handle) == tag_of(good) && handle >> 22 & 0x1FF_FFFF < most;
                 let refused = (NULL_HANDLE..=STALE_HANDLE).contains(&status);
                 assert!(refused || others, "{}: {} {handle:#x}: {status}", function.name, parameter.name);
             }
@@ -481,7 +489,7 @@ fn a_handle_fits_a_signed_number_and_its_low_half_is_none() {
     for (kind, tag) in HANDLES {
         let handle = fixture.handle(kind);
         assert_eq!(handle >> 63, 0, "{kind}: the top bit is 0");
-        assert_eq!(handle >> 60, tag, "{kind}");
+        assert_eq!(tag_of(handle), tag, "{kind}");
         for half in [handle & 0xFFFF_FFFF, handle as u32 as i32 as i64 as u64] {
             assert!(!owner_is_valid(half) && !model_is_valid(half), "{kind}");
             assert_ne!(call!(mreg_registry_clear(half)), Ok(()), "{kind}");
@@ -504,6 +512,7 @@ fn handles_that_were_freed_stay_stale() {
                 assert_eq!(code(free_schema(by_kind("mreg_schema"))), STALE_HANDLE);
                 assert_eq!(code(free_snapshot(by_kind("mreg_snapshot"))), STALE_HANDLE);
                 assert_eq!(code(call!(mreg_load_report_free(by_kind("mreg_load_report")))), STALE_HANDLE);
+                assert_eq!(code(call!(mreg_queue_free(by_kind("mreg_queue")))), STALE_HANDLE);
             }
             drop(now);
         }
@@ -538,5 +547,6 @@ fn init_functions_take_null_and_unaligned_memory() {
         mreg_load_options_init mreg_load_options;
         mreg_load_info_init mreg_load_info;
         mreg_problem_init mreg_problem;
+        mreg_due_init mreg_due;
     }
 }

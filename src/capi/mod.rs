@@ -13,6 +13,7 @@ mod error;
 mod load;
 mod model;
 mod owner;
+mod queue;
 mod registry;
 mod schema;
 mod search;
@@ -27,6 +28,7 @@ pub use error::{mreg_error, mreg_error_init, mreg_status};
 pub use load::*;
 pub use model::*;
 pub use owner::*;
+pub use queue::*;
 pub use registry::*;
 pub use schema::*;
 pub use search::*;
@@ -36,7 +38,9 @@ pub use version::*;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::core::due::{self, DueList};
+use crate::core::due::{self, Due, DueList, UserData};
+use crate::core::registry::release_queue;
+use crate::core::release::Kind;
 use crate::error::{Error, Result, Status};
 
 /// A text of the caller's: UTF-8 bytes and their number.
@@ -107,6 +111,27 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".to_owned());
     Error::new(Status::ERROR_INTERNAL, "modelreg", format!("internal error: {message} (please report it)"))
+}
+
+/// What a call that is handed `user_data` has to see to when it is due: the destructor, else a place in the release queue of
+/// the registry, else nothing.
+///
+/// # Errors
+/// Those of the registry's handle, where there is no destructor: there is no queue then, and the `user_data` stays the caller's.
+fn due_for(
+    registry: mreg_registry,
+    kind: Kind,
+    user_data: *mut std::ffi::c_void,
+    destroy: mreg_destructor,
+) -> Result<Option<Box<Due>>> {
+    match destroy {
+        Some(destroy) => Ok(Some(Due::new(destroy, UserData(user_data)))),
+        None if user_data.is_null() => Ok(None),
+        None => {
+            let queue = release_queue(registry)?;
+            Ok(queue.map(|queue| Due::queued(queue, kind, UserData(user_data))))
+        }
+    }
 }
 
 /// As [`guard`], for work that can let go of what has a destructor: `work` lists it, whether it succeeds or fails, and

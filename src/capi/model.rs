@@ -5,15 +5,16 @@ use std::mem::{offset_of, size_of};
 
 use crate::core::due::{Due, DueList, UserData};
 use crate::core::model::{self, NewModel};
-use crate::core::registry::{Locked, resolve_locked};
+use crate::core::registry::{Locked, resolve_locked_for};
+use crate::core::release::Kind;
 use crate::core::state::ModelRecord;
 use crate::error::{Error, Result, Status};
 
 use super::args::{self, Growable, Out};
 use super::owner::handle_of;
 use super::{
-    guard, guard_due, guard_text, mreg_destructor, mreg_error, mreg_owner, mreg_registry, mreg_schema, mreg_status,
-    mreg_text, run_due, schema,
+    due_for, guard, guard_due, guard_text, mreg_destructor, mreg_error, mreg_owner, mreg_registry, mreg_schema,
+    mreg_status, mreg_text, run_due, schema,
 };
 
 /// A registered model.
@@ -43,7 +44,8 @@ pub struct mreg_model_options {
     pub settings: mreg_text,
     /// The host's pointer, which the library keeps and gives back.
     pub user_data: *mut c_void,
-    /// Called with `user_data` once, when nothing holds the model any more, or when the call fails; may be NULL.
+    /// Called with `user_data` once, when nothing holds the model any more, or when the call fails; may be NULL. Without it,
+    /// `user_data` goes into the registry's release queue instead, if the registry has one.
     pub destroy: mreg_destructor,
     /// 0 or `MREG_MODEL_STRICT`.
     pub flags: u32,
@@ -92,7 +94,8 @@ pub unsafe extern "C" fn mreg_model_options_init(options: *mut mreg_model_option
 /// A model is strict where its `strict` is exactly `true`, in its settings, else in its schema, or where the flag says so.
 ///
 /// Where the call fails, nothing is changed, and `options->destroy` is called with `options->user_data` before it returns,
-/// unless `options` could not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`). Runs destructors.
+/// unless `options` could not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`). Runs destructors. Without
+/// a destructor, `user_data` is put into the registry's release queue at the same moment, if there is one.
 ///
 /// Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
 /// `MREG_ERROR_INVALID_NAME`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_JSON` for settings that are no
@@ -120,7 +123,7 @@ pub unsafe extern "C-unwind" fn mreg_model_register(
             } else {
                 args::read_struct(options, "options")?
             };
-            let mut due = options.destroy.map(|destroy| Due::new(destroy, UserData(options.user_data)));
+            let mut due = due_for(registry, Kind::Model, options.user_data, options.destroy)?;
             let result = register(registry, &options, out, &mut due, gone, of);
             gone.extend(due);
             result
@@ -161,7 +164,7 @@ unsafe fn register(
         settings: (!settings.is_empty()).then(|| args::owned(settings)).transpose()?.map(String::into_boxed_str),
         user_data: UserData(options.user_data),
     };
-    let mut locked = resolve_locked(registry)?;
+    let mut locked = resolve_locked_for(registry, due)?;
     *of = locked.registry.handle();
     out.put(locked.register(new, due, gone)?);
     Ok(())

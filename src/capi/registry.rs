@@ -6,12 +6,15 @@ use std::mem::{offset_of, size_of};
 use crate::core::handle::MAX_SLOTS;
 use crate::core::partition::MAX_LABEL;
 use crate::core::registry::{self, Options, resolve_locked};
+use crate::core::release;
 use crate::core::snapshot;
 use crate::core::tenant::{Memory, Stats};
 use crate::error::{Error, Result, Status};
 
 use super::args::{self, Growable};
-use super::{Uncancellable, guard, guard_due, mreg_error, mreg_model, mreg_snapshot, mreg_status, mreg_text, run_due};
+use super::{
+    Uncancellable, guard, guard_due, mreg_error, mreg_model, mreg_queue, mreg_snapshot, mreg_status, mreg_text, run_due,
+};
 
 /// A registry: one container of owners, models and tenants.
 pub type mreg_registry = u64;
@@ -30,17 +33,21 @@ pub struct mreg_registry_options {
     pub reserved_tenants: *const mreg_text,
     /// How many reserved codes there are; at most 1,024.
     pub reserved_tenant_count: usize,
+    /// Where `user_data` goes that is due and has no destructor, or `MREG_NULL`: it is then the host's affair when it may be
+    /// let go. The queue stays the caller's; several registries may have the same.
+    pub release_queue: mreg_queue,
 }
 
 // SAFETY: `repr(C)`, the size first, integers and pointers for which any bytes are a value.
 unsafe impl Growable for mreg_registry_options {
-    const FIRST_SIZE: usize = size_of::<mreg_registry_options>();
+    const FIRST_SIZE: usize = offset_of!(mreg_registry_options, release_queue);
     const DEFAULT: Self = mreg_registry_options {
         struct_size: size_of::<mreg_registry_options>(),
         max_models: 0,
         max_owners: 0,
         reserved_tenants: std::ptr::null(),
         reserved_tenant_count: 0,
+        release_queue: 0,
     };
 }
 
@@ -232,7 +239,8 @@ pub unsafe extern "C" fn mreg_registry_stats_init(stats: *mut mreg_registry_stat
 /// Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
 /// `MREG_ERROR_INVALID_ARGUMENT` for more than 1,024 reserved codes, `MREG_ERROR_INVALID_UTF8`,
 /// `MREG_ERROR_TOO_LONG` and `MREG_ERROR_INVALID_NAME` for a reserved code, `MREG_ERROR_FULL` while 8,191 registries are
-/// alive, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+/// alive, `MREG_ERROR_OUT_OF_MEMORY`; for the release queue `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+/// `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`. Any thread. Since 0.1.0.
 ///
 /// # Safety
 /// Pointers that are not NULL point to what their types say.
@@ -278,7 +286,12 @@ unsafe fn read_options(options: *const mreg_registry_options) -> Result<Options>
         crate::core::owner::check_text("reserved tenant code", code, MAX_LABEL)?;
         reserved_tenants.push(code.to_owned());
     }
-    Ok(Options { max_models: most(options.max_models), max_owners: most(options.max_owners), reserved_tenants })
+    Ok(Options {
+        max_models: most(options.max_models),
+        max_owners: most(options.max_owners),
+        reserved_tenants,
+        release_queue: release::optional(options.release_queue)?,
+    })
 }
 
 /// The process-wide registry, made on first use.

@@ -6,11 +6,16 @@
 //! thread. What a jump out of a call leaves on the list runs at the thread's next call of this kind, or when the thread
 //! destroys the registry; what a thread leaves when it ends, at anybody's next call. No thread runs what another one that is
 //! alive has let go.
+//!
+//! In a registry with a release queue, `user_data` without a destructor goes into the queue at the moment at which the
+//! destructor would have been listed.
 
 use std::ffi::c_void;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::lock::{Rank, Ranked};
+use super::release::{Kind, ReleaseQueue, Released};
 use super::thread_end;
 
 /// A destructor of the host's for its `user_data`.
@@ -28,14 +33,23 @@ unsafe impl Send for UserData {}
 // SAFETY: as above.
 unsafe impl Sync for UserData {}
 
-/// What is kept beside a model or an owner that has a destructor: made when the destructor is handed in, so that
-/// letting go never needs memory.
+/// What becomes of `user_data` that is due.
+#[derive(Debug)]
+enum Way {
+    /// The destructor is called with it.
+    Destroy(Destructor),
+    /// It goes into a release queue, with the handle of the model or owner that it was handed in with.
+    Queue { queue: Arc<ReleaseQueue>, kind: Kind, handle: u64 },
+    /// It is in a release queue, which it does not keep alive.
+    Queued { kind: Kind, handle: u64 },
+}
+
+/// What is kept beside a model or an owner whose `user_data` has a destructor or goes into a release queue: made when it is
+/// handed in, so that letting go never needs memory.
 #[derive(Debug)]
 pub struct Due {
-    /// The destructor.
-    pub destroy: Destructor,
-    /// Its argument.
-    pub user_data: UserData,
+    way: Way,
+    user_data: UserData,
     next: Option<Box<Due>>,
     /// Of the first one of a batch: the batch, and the first one of the batch that was listed before.
     batch: Batch,
@@ -43,13 +57,51 @@ pub struct Due {
 }
 
 impl Due {
+    fn going(way: Way, user_data: UserData) -> Box<Due> {
+        Box::new(Due { way, user_data, next: None, batch: Batch::default(), older: None })
+    }
+
     /// A destructor with its argument.
     pub fn new(destroy: Destructor, user_data: UserData) -> Box<Due> {
-        Box::new(Due { destroy, user_data, next: None, batch: Batch::default(), older: None })
+        Due::going(Way::Destroy(destroy), user_data)
+    }
+
+    /// What goes into a queue when it is due.
+    pub fn queued(queue: Arc<ReleaseQueue>, kind: Kind, user_data: UserData) -> Box<Due> {
+        Due::going(Way::Queue { queue, kind, handle: 0 }, user_data)
+    }
+
+    /// Whether it goes into a queue when it is due.
+    pub fn is_queued(&self) -> bool {
+        matches!(self.way, Way::Queue { .. })
+    }
+
+    /// Notes the handle of what was registered with it.
+    pub fn name(&mut self, registered: u64) {
+        if let Way::Queue { handle, .. } = &mut self.way {
+            *handle = registered;
+        }
+    }
+
+    /// What the host gets out of a queue.
+    pub(super) fn released(&self) -> Option<Released> {
+        match self.way {
+            Way::Queued { kind, handle } => Some(Released { kind, handle, user_data: self.user_data }),
+            _ => None,
+        }
+    }
+
+    /// Puts it into its queue.
+    fn put(mut self: Box<Self>) {
+        if let Way::Queue { kind, handle, .. } = self.way
+            && let Way::Queue { queue, .. } = std::mem::replace(&mut self.way, Way::Queued { kind, handle })
+        {
+            queue.put(self);
+        }
     }
 }
 
-/// Destructors that one change made due, the last one first.
+/// What one change made due, the last one first.
 #[derive(Default, Debug)]
 pub struct DueList {
     head: Option<Box<Due>>,
@@ -67,13 +119,15 @@ impl DueList {
         self.head.is_none()
     }
 
-    fn pop(&mut self) -> Option<Box<Due>> {
+    /// Takes the first one out.
+    pub(super) fn pop(&mut self) -> Option<Box<Due>> {
         let mut first = self.head.take()?;
         self.head = first.next.take();
         Some(first)
     }
 
-    fn reversed(mut self) -> DueList {
+    /// The same the other way round.
+    pub(super) fn reversed(mut self) -> DueList {
         let mut other = DueList::default();
         while let Some(due) = self.pop() {
             other.push(due);
@@ -148,11 +202,17 @@ pub fn thread_ended() {
     }
 }
 
-/// Lists what a change made due, in the order in which it let go. Gives the number of the batch, 0 for nothing; to be
-/// followed by [`begin`] in the same call.
-pub fn append(registry: u64, list: DueList) -> u64 {
-    let mut list = list.reversed();
-    let Some(mut first) = list.head.take() else { return 0 };
+/// Lists the destructors that a change made due, in the order in which it let go, and puts into its queue what goes into one.
+/// Gives the number of the batch, 0 for nothing; to be followed by [`begin`] in the same call.
+pub fn append(registry: u64, mut list: DueList) -> u64 {
+    let (mut destructors, mut queued) = (DueList::default(), DueList::default());
+    while let Some(due) = list.pop() {
+        if due.is_queued() { &mut queued } else { &mut destructors }.push(due);
+    }
+    while let Some(due) = queued.pop() {
+        due.put();
+    }
+    let Some(mut first) = destructors.head.take() else { return 0 };
     // Where that cannot be, a batch that is left waits for the thread that gets the same name.
     thread_end::watch();
     let mut queue = QUEUE.lock();
@@ -210,7 +270,9 @@ pub fn take(turn: Turn) -> Option<(Destructor, UserData)> {
             None => break,
         }
     }
-    if let Some(mut due) = at.take() {
+    if let Some(mut due) = at.take()
+        && let Way::Destroy(destroy) = due.way
+    {
         *at = match due.next.take() {
             Some(mut next) => {
                 (next.batch, next.older) = (due.batch, due.older.take());
@@ -221,7 +283,7 @@ pub fn take(turn: Turn) -> Option<(Destructor, UserData)> {
                 due.older.take()
             }
         };
-        return Some((due.destroy, due.user_data));
+        return Some((destroy, due.user_data));
     }
     if let Some(at) = running.iter().rposition(|call| call.thread == turn.thread && call.frame == turn.frame) {
         running.remove(at);

@@ -17,12 +17,14 @@ pub enum Rank {
     State = 1,
     /// A table of handles that belong to the process.
     Handles = 2,
+    /// A release queue.
+    ReleaseQueue = 3,
     /// The destructors that are due.
-    Due = 3,
+    Due = 4,
     /// A registry's list of counter lines.
-    Counters = 4,
+    Counters = 5,
     /// A table of what is shared.
-    Interned = 5,
+    Interned = 6,
 }
 
 /// A mutex that knows its rank.

@@ -14,6 +14,7 @@ pub mod owner;
 pub mod partition;
 pub mod query;
 pub mod registry;
+pub mod release;
 pub mod snapshot;
 pub(crate) mod state;
 pub(crate) mod table;

@@ -198,8 +198,9 @@ impl Locked {
         record.settings = new.settings;
         record.user_data = new.user_data;
         record.due = due.take();
-        let generation = handle::generation(record.uses);
-        if record.due.is_some() {
+        let (uses, generation) = (record.uses, handle::generation(record.uses));
+        if let Some(due) = &mut record.due {
+            due.name(registry.model_handle(model, uses));
             self.with_destructor += 1;
         }
         self.used_records += 1;

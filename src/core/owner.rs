@@ -216,12 +216,16 @@ impl Locked {
         record.user_data = new.user_data;
         record.due = due.take();
         let (uses, generation) = (record.uses, handle::generation(record.uses));
+        let handle = self.registry.owner_handle(index, uses);
+        if let Some(due) = &mut self.owners[index as usize].due {
+            due.name(handle);
+        }
         self.live_owners += 1;
         self.owners_made += 1;
         let freshness = self.refresh(index);
         list.open(generation, new.kind, freshness, self.version_floor);
         slot.identity.store(u64::from(live_identity(generation)) | u64::from(new.kind) << 32, Ordering::Release);
-        Ok(self.registry.owner_handle(index, uses))
+        Ok(handle)
     }
 
     fn take_owner_record(&mut self) -> Result<u32> {

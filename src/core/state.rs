@@ -161,7 +161,7 @@ pub(crate) struct State {
     pub free_model: u32,
     /// Models that are registered.
     pub live_models: u32,
-    /// Registered models that have a destructor.
+    /// Registered models whose `user_data` has a destructor or goes into a release queue.
     pub with_destructor: u32,
     /// Records in use: registered models, held ones, and what a clear left behind.
     pub used_records: u32,

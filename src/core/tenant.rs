@@ -98,6 +98,7 @@ impl Locked {
         self.reclaim_all(&mut gone);
         self.kinds = Vec::new();
         self.partitions = Partitions::none();
+        self.options.release_queue = None;
         gone
     }
 

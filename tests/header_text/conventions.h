@@ -4,7 +4,7 @@
  * This file is generated from the library's source and is its reference. Read this page first: what it says holds for
  * every function.
  *
- * HANDLES. Registries, owners, models, snapshots, schemas and load reports are handles: 64-bit numbers, 0 for none. A
+ * HANDLES. Registries, owners, models, snapshots, schemas, load reports and queues are handles: 64-bit numbers, 0 for none. A
  *   handle is checked before anything is done with it. One that is null, of another type, of another registry, made up,
  *   or of something that is gone gets a status of its own, for ever; none is ever undefined behaviour. The top bit is
  *   always 0. The low half of a handle alone is never valid: declare handles as 64 bits wide in your language.
@@ -39,15 +39,16 @@
  *   throws passes through the call; the others run at the thread's next such call, or when the registry is destroyed.
  *   A call that takes user_data with a destructor takes it over whatever it returns: where it fails, the destructor runs
  *   before it returns. Only where `options` itself cannot be read (NULL, MREG_ERROR_UNALIGNED_POINTER or
- *   MREG_ERROR_STRUCT_SIZE for it) the user_data is still the caller's.
+ *   MREG_ERROR_STRUCT_SIZE for it) the user_data is still the caller's. A host that takes no callbacks gives the registry a
+ *   release queue (mreg_queue_create) instead: what has no destructor is put there at the same moment.
  *
  * HOLDING. A handle of a model holds nothing. The registry holds a registered model; the host does by mreg_model_hold,
  *   and by a snapshot that contains it. A model's user_data may be used only while the host holds the model. Once a model
  *   has left the registry, its handle is stale, unless it is held by mreg_model_hold; what a snapshot holds is then read
  *   by its position in the snapshot.
  *
- * WHAT ENDS WHAT. mreg_registry_destroy, mreg_owner_release, mreg_model_unregister, mreg_snapshot_free, mreg_schema_free and
- *   mreg_load_report_free, each in any order and each with MREG_NULL; a second call for the same thing gives
+ * WHAT ENDS WHAT. mreg_registry_destroy, mreg_owner_release, mreg_model_unregister, mreg_snapshot_free, mreg_schema_free,
+ *   mreg_load_report_free and mreg_queue_free, each in any order and each with MREG_NULL; a second call for the same thing gives
  *   MREG_ERROR_STALE_HANDLE. The registry does not list its owners: keep their handles.
  *
  * SINCE. Everything here is there since version 0.1.0, unless it says otherwise. While the major version is 0, the

@@ -2,7 +2,7 @@
 #define MREG_TEXT_EMPTY {NULL, 0}
 /** Initializes an mreg_text with a NUL-terminated string. */
 #define MREG_TEXT(string) {(string), MREG_NUL_TERMINATED}
-#define MREG_REGISTRY_OPTIONS_INIT {sizeof(mreg_registry_options), 0, 0, NULL, 0}
+#define MREG_REGISTRY_OPTIONS_INIT {sizeof(mreg_registry_options), 0, 0, NULL, 0, 0}
 #define MREG_REGISTRY_STATS_INIT {sizeof(mreg_registry_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 #define MREG_OWNER_OPTIONS_INIT \
     {sizeof(mreg_owner_options), 0, 0, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, \
@@ -18,3 +18,4 @@
     {sizeof(mreg_load_options), 0, 0, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY}
 #define MREG_LOAD_INFO_INIT {sizeof(mreg_load_info), 0, 0, 0, 0, 0, 0, 0}
 #define MREG_PROBLEM_INIT {sizeof(mreg_problem), 0, 0, 0, 0, 0, "", "", ""}
+#define MREG_DUE_INIT {sizeof(mreg_due), 0, 0, 0, NULL}

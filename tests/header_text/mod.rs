@@ -28,7 +28,7 @@ const NOUNS: [(&str, &str); 14] = [
 ];
 
 /// What stands before the nouns, in its order.
-const COMMON: [&str; 9] = [
+const COMMON: [&str; 10] = [
     "mreg_registry",
     "mreg_owner",
     "mreg_model",
@@ -36,6 +36,7 @@ const COMMON: [&str; 9] = [
     "mreg_schema",
     "mreg_builder",
     "mreg_load_report",
+    "mreg_queue",
     "mreg_text",
     "mreg_destructor",
 ];
@@ -201,6 +202,7 @@ fn belongs(name: &str, noun: &str) -> bool {
             "mreg_owner_"
         }
         "mreg_error" => "mreg_error_",
+        other if other.starts_with("mreg_due") => "mreg_queue_",
         other if other.starts_with("mreg_structure_") || other.starts_with("mreg_property_") => "mreg_schema_",
         other => noun_of(other),
     };

@@ -78,17 +78,26 @@ impl Parameter {
     }
 }
 
-/// The types of handles, with their tags.
-pub const HANDLES: [(&str, u64); 7] = [
+/// The types of handles, with their tags: what a handle has above bit 59, and what shares tag 7 is told apart by.
+pub const HANDLES: [(&str, u64); 8] = [
     ("mreg_registry", 1),
     ("mreg_owner", 2),
     ("mreg_model", 3),
     ("mreg_schema", 4),
     ("mreg_snapshot", 5),
     ("mreg_load_report", 6),
-    // Of those that share tag 7 this is the third.
-    ("mreg_builder", 7),
+    ("mreg_builder", 7 | 3 << 3),
+    ("mreg_queue", 7 | 2 << 3),
 ];
+
+/// The tag that several types share, which have a number of their own in the place of the registry.
+pub const SHARED_TAG: u64 = 7;
+
+/// The tag of a handle, as [`HANDLES`] has it.
+pub fn tag_of(handle: u64) -> u64 {
+    let tag = handle >> 60;
+    if tag == SHARED_TAG { tag | (handle >> 47 & 0x1FFF) << 3 } else { tag }
+}
 
 pub type Call = fn(&[u64], *mut mreg_error) -> i32;
 
@@ -193,4 +202,7 @@ table! {
     mreg_load_report_get_info 0 1;
     mreg_load_report_data_source 0 1 2;
     mreg_load_report_problem 0 1 2;
+    mreg_queue_create 0;
+    mreg_queue_poll 0 1 2;
+    mreg_queue_free 0;
 }
