@@ -428,7 +428,6 @@ class Owner {
     this.stampLow = 0;
     this.stampHigh = 0;
     this.list = null;
-    this.records = null;
     this.names = null;
     this.byName = null;
     this.asked = 0;
@@ -455,7 +454,6 @@ class Owner {
 
   forget() {
     this.list = null;
-    this.records = null;
     this.names = null;
     this.byName = null;
   }
@@ -1098,15 +1096,14 @@ function unregister(model) {
 function haveSameKeys(defined, given) {
   if (!isObject(defined)) return true;
   if (!isObject(given)) return Object.keys(defined).length === 0;
-  let count = 0;
+  let more = 0;
+  for (const key of Object.keys(defined)) if (read(defined, key) !== undefined) more++;
   for (const key of Object.keys(given)) {
-    if (given[key] === undefined) continue;
+    if (read(given, key) === undefined) continue;
     if (!Object.prototype.hasOwnProperty.call(defined, key)) return false;
-    count++;
+    more--;
   }
-  let definedCount = 0;
-  for (const key of Object.keys(defined)) if (defined[key] !== undefined) definedCount++;
-  return count === definedCount;
+  return more === 0;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -1176,7 +1173,6 @@ function refresh(owner) {
     owner.registryLow = registryWord[0];
     owner.registryHigh = registryWord[1];
     owner.list = [];
-    owner.records = [];
     owner.names = null;
     owner.byName = null;
     return;
@@ -1204,16 +1200,11 @@ function refresh(owner) {
   owner.stampLow = stampLow;
   owner.stampHigh = stampHigh;
   const models = [];
-  const records = [];
   for (let index = 0; index < count; index++) {
     const registration = owner.models.get(keyAt(list.f64, list.u64, index));
-    if (registration !== undefined) {
-      models.push(registration.model);
-      records.push(registration);
-    }
+    if (registration !== undefined) models.push(registration.model);
   }
   owner.list = models;
-  owner.records = records;
   owner.names = null;
   owner.byName = null;
 }
@@ -1247,7 +1238,7 @@ function getModelNamesForOwnerWithType(object, ownerType) {
 function namesOf(owner) {
   if (owner === undefined) return [];
   if (!owner.isFresh()) refresh(owner);
-  if (owner.names === null) owner.names = owner.records.map(registration => registration.name);
+  if (owner.names === null) owner.names = owner.list.map(model => registrations.get(model).name);
   return owner.names;
 }
 
@@ -1292,7 +1283,7 @@ function findOwn(owner, name) {
   if (!owner.isFresh()) refresh(owner);
   if (owner.byName === null) {
     owner.byName = new Map();
-    for (const registration of owner.records) owner.byName.set(registration.name, registration.model);
+    for (const model of owner.list) owner.byName.set(registrations.get(model).name, model);
   }
   return owner.byName.get(name);
 }
@@ -1587,16 +1578,12 @@ function generateFingerprint(properties) {
 }
 
 function isEmbedded(value) {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && Boolean(value.type);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Boolean(read(value, 'type'));
 }
 
 function isEmbeddedModelStructure(properties) {
   if (!isObject(properties)) return false;
-  try {
-    return Object.values(properties).some(isEmbedded);
-  } catch {
-    return false;
-  }
+  return Object.keys(properties).some(key => isEmbedded(read(properties, key)));
 }
 
 function normalizeProperties(properties, above = []) {
@@ -1607,7 +1594,7 @@ function normalizeProperties(properties, above = []) {
   const keys = Object.keys(properties).sort();
   const normalized = {};
   for (const key of keys) {
-    const value = properties[key];
+    const value = read(properties, key);
     const copy = key === 'type' && typeof value === 'function' ? value.name : normalizeProperties(value, inside);
     Object.defineProperty(normalized, key, {value: copy, writable: true, enumerable: true, configurable: true});
   }
@@ -1618,15 +1605,16 @@ function normalizeProperties(properties, above = []) {
 function determineStructureType(properties) {
   if (typeof properties !== 'object' || properties === null) return 'invalid';
   if (Array.isArray(properties)) return 'array';
-  const nested = Object.values(properties).some(value => typeof value === 'object' && value !== null);
-  return nested ? 'complex' : 'simple';
+  const nests = (value) => typeof value === 'object' && value !== null;
+  return Object.keys(properties).some(key => nests(read(properties, key))) ? 'complex' : 'simple';
 }
 
 function calculateStructureDepth(value, depth = 0, above = []) {
   if (typeof value !== 'object' || value === null || above.length >= 1000 || above.includes(value)) return depth;
   const inside = [...above, value];
   let deepest = depth;
-  for (const member of Object.values(value)) {
+  for (const key of Object.keys(value)) {
+    const member = read(value, key);
     if (typeof member !== 'object' || member === null) continue;
     deepest = Math.max(deepest, calculateStructureDepth(member, depth + 1, inside));
   }
@@ -1657,7 +1645,7 @@ function areEquivalent(a, b, above) {
   if (keys.length !== Object.keys(b).length) return false;
   return keys.every((key) => {
     if (!Object.prototype.hasOwnProperty.call(b, key)) return false;
-    const [left, right] = [a[key], b[key]];
+    const [left, right] = [read(a, key), read(b, key)];
     if (key === 'type' && typeof left === 'function' && typeof right === 'function') return left.name === right.name;
     return areEquivalent(left, right, inside);
   });
@@ -1671,9 +1659,10 @@ function findEquivalentAnonymousModel(modelBuilder, model) {
   if (!isObject(models) || !isObject(wanted)) return null;
   for (const name of Object.keys(models)) {
     if (!name.startsWith('AnonymousModel_')) continue;
-    const candidate = models[name];
+    const candidate = read(models, name);
     const definition = isObject(candidate) ? read(candidate, 'definition') : undefined;
-    if (isObject(definition) && arePropertiesEquivalent(definition.properties, wanted.properties)) return candidate;
+    if (!isObject(definition)) continue;
+    if (arePropertiesEquivalent(read(definition, 'properties'), read(wanted, 'properties'))) return candidate;
   }
   return null;
 }
