@@ -21,7 +21,8 @@
  *
  * RESULTS. Pointers for results come last before the error. They must not be NULL unless the function says so, and must
  *   be aligned. They are set to null, 0 or false when the call fails; a text buffer is emptied, an array left as it was.
- *   (mreg_application_load fills its report also with MREG_ERROR_LOAD_REFUSED, because the report says why.)
+ *   (mreg_application_load fills its report also with MREG_ERROR_LOAD_REFUSED, and with MREG_ERROR_NOTHING_TO_LOAD where
+ *   there are problems, because the report says why.)
  *
  * TEXT IN. A pointer and a length in bytes, or MREG_NUL_TERMINATED for a length. UTF-8. (NULL, 0) is the empty text. The
  *   library reads it during the call and keeps no pointer to it. At most 64 MiB.
@@ -1412,7 +1413,10 @@ void mreg_schema_options_init(mreg_schema_options *options);
 void mreg_schema_info_init(mreg_schema_info *info);
 
 /**
- * Parses a LoopBack model definition: strict JSON, UTF-8, at most 64 MiB, nested at most 64 types deep.
+ * Parses a LoopBack model definition: strict JSON, UTF-8, at most 64 MiB, nested at most 64 types and at most 127 arrays
+ * and objects of JSON deep.
+ *
+ * Of equal keys the last counts. `base`, `options` and `properties` that are `null`, `false`, 0 or `""` are not there.
  *
  * The base is looked for in `options->bases`, then among LoopBack's built-in models; a definition without a base has
  * `PersistedModel`. `options` may be NULL. `*schema` is the caller's to free with `mreg_schema_free`.
@@ -1732,7 +1736,10 @@ typedef struct mreg_load_options {
     uint32_t reserved;
     /** The environment whose files `<file>.<environment>.json` are merged; empty for none. */
     mreg_text environment;
-    /** The name of the application's owner; empty for the name of the directory. */
+    /**
+     * The name of the application's owner; empty for the name of the directory. Where no owner can have that name, it is
+     * a problem, and the name is `app`.
+     */
     mreg_text app_name;
     /** The tenant of models that have neither a data source nor the app; empty for `global`. */
     mreg_text tenant;
@@ -1742,15 +1749,18 @@ typedef struct mreg_load_options {
 typedef struct mreg_load_info {
     /** `sizeof(mreg_load_info)`, set by the caller. */
     size_t struct_size;
-    /** 1 where the registry was changed; 0 where all or nothing was asked for and a problem was found. */
+    /**
+     * 1 where the registry was changed; 0 where nothing could be loaded, or all or nothing was asked for, and a problem
+     * was found.
+     */
     uint32_t loaded;
     /** 0. */
     uint32_t reserved;
     /** The application's owner; `MREG_NULL` where none was registered. */
     mreg_owner app;
-    /** Data sources that the configuration has. */
+    /** Data sources that the configuration has, without those that were left out. */
     uint64_t data_sources;
-    /** Files of `models` that define a model. */
+    /** Files of `models` that define a model, also one that an earlier file defines. */
     uint64_t models;
     /** Members of their own `properties`: equal keys once, inherited and nested ones apart. */
     uint64_t properties;
@@ -1776,7 +1786,7 @@ typedef struct mreg_problem {
     char message[512];
     /** The name of the offending thing. */
     char name[256];
-    /** The file, relative to the directory. */
+    /** The file, relative to the directory; `.` for the directory itself. */
     char file[256];
 } mreg_problem;
 
@@ -1802,35 +1812,41 @@ void mreg_load_info_init(mreg_load_info *info);
 void mreg_problem_init(mreg_problem *problem);
 
 /**
- * Loads a LoopBack application into a registry: the directory that holds `datasources.json`,
- * `model-config.json` and the definitions in `models`.
+ * Loads a LoopBack application into a registry: the directory that holds `datasources.json`, `model-config.json` and
+ * the definitions in `models`.
  *
  * Each data source becomes an owner of its name, and the application one, unless `MREG_LOAD_WITHOUT_APP` is set. Each
  * model is registered for the data source that `model-config.json` gives it, and for the app where that file lists it.
- * `<file>.local.json`, and with an environment `<file>.<environment>.json`, are merged over the two configuration files;
- * files whose name begins with `_` are skipped. A base is looked for among the application's models, then among
+ * `<file>.local.json`, and with an environment `<file>.<environment>.json`, are merged over the two configuration
+ * files; files whose name begins with `_` are skipped. A base is looked for among the application's models, then among
  * LoopBack's built-in ones. The change is one: nobody sees a part of it.
  *
  * A file that is not JSON, a base that nothing defines, a property of an impossible type, a data source that is not
- * configured and a name that two files define are problems: they are listed in the report with file, line, column and
- * reason, and the rest is loaded, unless `MREG_LOAD_ALL_OR_NOTHING` is set.
+ * configured, a name that two files define and an entry of `model-config.json` that is no object are problems: they are
+ * listed in the report with file, line, column and reason, and the rest is loaded, unless `MREG_LOAD_ALL_OR_NOTHING`
+ * is set. So are names and settings that `mreg_owner_create` and `mreg_model_register` would refuse; a data source
+ * with one is left out, and the models on it then have none. JSON nests at most 127 arrays and objects deep. Of the
+ * problems with the properties of one definition at most 1,000 are listed, and one more that counts the others. Of the
+ * files that define one name, the first in the order of the files' names wins.
  *
- * Models are registered in the order of their files' names. A definition without a name takes its file's in upper camel case
- * (`data-source.json`: `DataSource`); a model that `model-config.json` does not list has no app, and without a data source
- * lives in `options->tenant`. Entries of `model-config.json` that no file defines are ignored, also those of built-in models;
- * so is an environment that no file belongs to. Each call makes new owners: release those of the call before.
+ * Models are registered in the order of their files' names, those without an owner last. A definition without a name
+ * takes its file's in upper camel case (`data-source.json`: `DataSource`); a model that `model-config.json` does not
+ * list has no app, and without a data source lives in `options->tenant`. Entries of `model-config.json` that no file
+ * defines are ignored, also those of built-in models; so is an environment that no file belongs to. Each call makes
+ * new owners: release those of the call before.
  *
- * `options` may be NULL. `*report` is the caller's to free with `mreg_load_report_free`; it is also filled where the call
- * gives `MREG_ERROR_LOAD_REFUSED`. The owners stay until they are released. Runs destructors of models that were
- * replaced.
+ * `options` may be NULL. `*report` is the caller's to free with `mreg_load_report_free`; it is also filled where the
+ * call gives `MREG_ERROR_LOAD_REFUSED`, and `MREG_ERROR_NOTHING_TO_LOAD` where there are problems to read. The owners
+ * stay until they are released. Runs destructors of models that were replaced.
  *
- * Errors: `MREG_ERROR_IO` for a directory that cannot be read, `MREG_ERROR_NOTHING_TO_LOAD` where it has neither a data
- * source nor a model, `MREG_ERROR_LOAD_REFUSED` where all or nothing was asked for and a problem was found,
- * `MREG_ERROR_INVALID_ARGUMENT` for an unknown flag and for an environment that cannot be part of a file's name,
- * `MREG_ERROR_FULL`, `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`,
- * `MREG_ERROR_STRUCT_SIZE`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_INVALID_NAME`, `MREG_ERROR_TOO_LONG`,
- * `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
- * `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_POISONED`; nothing is changed. Any thread. Since 0.1.0.
+ * Errors: `MREG_ERROR_IO` for a directory that cannot be read, `MREG_ERROR_NOTHING_TO_LOAD` where it has neither a
+ * data source nor a model that could be loaded, `MREG_ERROR_LOAD_REFUSED` where all or nothing was asked for and a
+ * problem was found, `MREG_ERROR_INVALID_ARGUMENT` for an unknown flag and for an environment that cannot be part of a
+ * file's name, `MREG_ERROR_FULL`, `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_NULL_POINTER`,
+ * `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_INVALID_NAME`,
+ * `MREG_ERROR_TOO_LONG`, `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_POISONED`; nothing is changed. Any thread. Since
+ * 0.1.0.
  */
 mreg_status mreg_application_load(mreg_registry registry,
                                   const char *directory,

@@ -1,7 +1,7 @@
 //! Models.
 
 use std::ffi::{c_char, c_void};
-use std::mem::{offset_of, size_of};
+use std::mem::size_of;
 
 use crate::core::due::{Due, DueList, UserData};
 use crate::core::model::{self, NewModel};
@@ -56,7 +56,7 @@ pub struct mreg_model_options {
 // SAFETY: `repr(C)`, the size first; integers, pointers and an optional function pointer, for which bytes that the
 // caller set are a value.
 unsafe impl Growable for mreg_model_options {
-    const FIRST_SIZE: usize = offset_of!(mreg_model_options, flags);
+    const FIRST_SIZE: usize = size_of::<mreg_model_options>();
     const DEFAULT: Self = mreg_model_options {
         struct_size: size_of::<mreg_model_options>(),
         name: mreg_text::EMPTY,

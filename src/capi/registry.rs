@@ -40,7 +40,7 @@ pub struct mreg_registry_options {
 
 // SAFETY: `repr(C)`, the size first, integers and pointers for which any bytes are a value.
 unsafe impl Growable for mreg_registry_options {
-    const FIRST_SIZE: usize = offset_of!(mreg_registry_options, release_queue);
+    const FIRST_SIZE: usize = size_of::<mreg_registry_options>();
     const DEFAULT: Self = mreg_registry_options {
         struct_size: size_of::<mreg_registry_options>(),
         max_models: 0,

@@ -174,7 +174,10 @@ pub unsafe extern "C" fn mreg_schema_info_init(info: *mut mreg_schema_info) {
     unsafe { super::init(info) }
 }
 
-/// Parses a LoopBack model definition: strict JSON, UTF-8, at most 64 MiB, nested at most 64 types deep.
+/// Parses a LoopBack model definition: strict JSON, UTF-8, at most 64 MiB, nested at most 64 types and at most 127 arrays
+/// and objects of JSON deep.
+///
+/// Of equal keys the last counts. `base`, `options` and `properties` that are `null`, `false`, 0 or `""` are not there.
 ///
 /// The base is looked for in `options->bases`, then among LoopBack's built-in models; a definition without a base has
 /// `PersistedModel`. `options` may be NULL. `*schema` is the caller's to free with `mreg_schema_free`.

@@ -383,7 +383,7 @@ impl Locked {
         Place { data_source, app, partition }
     }
 
-    fn take_record(&mut self, gone: &mut DueList) -> Result<u32> {
+    pub(super) fn take_record(&mut self, gone: &mut DueList) -> Result<u32> {
         while self.free_model == NONE && self.left_behind > 0 && (self.cursor as usize) < self.models.len() {
             self.reclaim(1, gone);
         }
@@ -407,7 +407,7 @@ impl Locked {
         }
     }
 
-    fn list_free(&mut self, model: u32) {
+    pub(super) fn list_free(&mut self, model: u32) {
         // A slot whose generations are used up is retired: it is never listed as free again.
         let next = self.free_model;
         let record = &mut self.models[model as usize];

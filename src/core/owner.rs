@@ -396,7 +396,7 @@ pub(crate) fn index_of(id: u64) -> u32 {
 }
 
 impl super::partition::Fields {
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let [connector, rest @ ..] = self.all();
         check_text("data source connector", connector, MAX_CONNECTOR)?;
         for (what, text) in ["host", "port", "database"].into_iter().zip(rest) {
