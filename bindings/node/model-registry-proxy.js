@@ -14,10 +14,21 @@ function isObject(value) {
   return typeof value === 'object' ? value !== null : typeof value === 'function';
 }
 
-/** A model is a class, or an object with the name or the definition of one. */
+/** A model is a class, or an object with something that models have. */
+const MARKS = ['modelName', 'definition', 'modelBuilder', 'settings'];
+
 function isModel(value) {
   if (typeof value === 'function') return true;
-  return isObject(value) && !Array.isArray(value) && Boolean(value.modelName || value.definition);
+  return isObject(value) && !Array.isArray(value) && MARKS.some(mark => Boolean(read(value, mark)));
+}
+
+/** What an accessor gives; nothing where it throws. */
+function read(object, key) {
+  try {
+    return object[key];
+  } catch {
+    return undefined;
+  }
 }
 
 function assign(object, key, value) {
@@ -40,8 +51,8 @@ const get = ({owner, type}, name) => ModelRegistry.getModelForOwnerWithType(owne
 
 function set({owner, type}, name, model) {
   if (typeof name !== 'string' || !isModel(model)) return false;
-  if (model[type] !== owner) assign(model, type, owner);
-  if (!model.modelName) assign(model, 'modelName', name);
+  if (read(model, type) !== owner) assign(model, type, owner);
+  if (!read(model, 'modelName')) assign(model, 'modelName', name);
   ModelRegistry.registerModel(model);
   return true;
 }

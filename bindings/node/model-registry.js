@@ -646,11 +646,12 @@ function detach(registration, key, dataSource, app, forget) {
   }
 }
 
-/** Lets go of every model that the library let go of, and tells those that want to know. */
+/** Lets go of every model that the library let go of; then tells those that want to know, which may do what they like. */
 function drain() {
+  let dropped = null;
   for (;;) {
     check(native.mreg_queue_poll(queue, at + DUE, at + FOUND, at + FAILURE));
-    if (bytes[FOUND] === 0) return;
+    if (bytes[FOUND] === 0) break;
     const key = keyAt(f64, u64, DUE + 16 >> 3);
     const registration = registrationOf(key);
     if (registration === undefined) {
@@ -659,8 +660,10 @@ function drain() {
     }
     detach(registration, key, registration.dataSource, registration.app, true);
     registrations.delete(registration.model);
-    cleanUp(registration.model);
+    if (dropped === null) dropped = [];
+    dropped.push(registration.model);
   }
+  if (dropped !== null) dropped.forEach(cleanUp);
 }
 
 function cleanUp(model) {
@@ -1492,8 +1495,8 @@ function cleanupTenant(code, dataSource) {
   return dropped;
 }
 
-function cleanupInactiveTenants(maxIdleMs = DEFAULT_MAX_IDLE_MS) {
-  let idle = Number(maxIdleMs);
+function cleanupInactiveTenants(maxIdleMs) {
+  let idle = Number(plain(maxIdleMs ?? DEFAULT_MAX_IDLE_MS) || NaN);
   if (Number.isNaN(idle)) return 0;
   idle = Math.min(Math.max(Math.ceil(idle), 0), Number.MAX_SAFE_INTEGER);
   check(native.mreg_tenant_drop_idle(registry, idle, at + OUT, at + FAILURE));

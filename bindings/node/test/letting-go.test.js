@@ -74,6 +74,17 @@ describe('a model\'s cleanup', () => {
     await new Promise(resolve => setImmediate(resolve));
   });
 
+  test('is called when all that goes is gone; what is asked then stands', () => {
+    const source = dataSource();
+    const seen = [];
+    for (const name of ['A', 'B', 'C']) {
+      register(name, source, {cleanup: () => seen.push(ModelRegistry.getModelsForOwner(source))});
+    }
+    ModelRegistry.clear();
+    assert.deepStrictEqual(seen, [[], [], []]);
+    assert.ok(seen.every(list => list === ModelRegistry.getModelsForOwner(source)));
+  });
+
   test('sees a registry that no longer has the model, and may use it', () => {
     const source = dataSource();
     const seen = [];
@@ -142,7 +153,9 @@ describe('cleanupInactiveTenants', () => {
     assert.strictEqual(ModelRegistry.cleanupInactiveTenants(), 0);
     assert.strictEqual(ModelRegistry.cleanupInactiveTenants(60000), 0);
     assert.strictEqual(ModelRegistry.cleanupInactiveTenants(Infinity), 0);
-    assert.strictEqual(ModelRegistry.cleanupInactiveTenants(NaN), 0);
+    for (const wrong of [NaN, Symbol('s'), {}, 'soon', true, null, undefined]) {
+      assert.strictEqual(ModelRegistry.cleanupInactiveTenants(wrong), 0);
+    }
     assert.strictEqual(ModelRegistry.cleanupInactiveTenants(0), 2);
     assert.deepStrictEqual([user.cleanups, global.cleanups], [1, 0]);
     assert.deepStrictEqual(ModelRegistry.getModelsForOwner(source), []);
