@@ -10,6 +10,7 @@ use once_cell::sync::OnceCell;
 use crate::core::apply::Loaded;
 use crate::core::due::DueList;
 use crate::core::handle::Tag;
+use crate::core::log::Level;
 use crate::core::registry::resolve_locked;
 use crate::core::table::HandleTable;
 use crate::error::{Error, Result, Status};
@@ -245,6 +246,7 @@ pub unsafe extern "C-unwind" fn mreg_application_load(
             *of = registry;
             let _cancelled_later = Uncancellable::begin();
             let plan = read(directory, settings.environment)?;
+            log_problems(directory, &plan, gone);
             let report = Arc::new(Report { plan, loaded: OnceCell::new() });
             // Before anything is changed: after it nothing may fail.
             let handle = REPORTS.insert(report.clone()).map_err(|(status, _)| status)?;
@@ -274,6 +276,14 @@ fn read(directory: &str, environment: &str) -> Result<Plan> {
     loader::read_application(Path::new(directory), &LoadOptions { environment })
 }
 
+fn log_problems(directory: &str, plan: &Plan, gone: &mut DueList) {
+    for problem in &plan.problems {
+        let (file, error) = (&problem.file, &problem.error);
+        let (line, column) = error.detail().map_or((0, 0), |detail| (detail.line, detail.column));
+        gone.log(Level::Warning, format_args!("{directory}/{file}:{line}:{column}: {error}"));
+    }
+}
+
 fn load(
     registry: mreg_registry,
     directory: &str,
@@ -297,6 +307,8 @@ fn load(
     };
     let app = (settings.flags & MREG_LOAD_WITHOUT_APP == 0).then_some(app_name.as_str());
     let loaded = resolve_locked(registry)?.apply(&report.plan, app, settings.tenant, gone)?;
+    let (models, sources) = (report.plan.models.len(), report.plan.data_sources.len());
+    gone.log(Level::Info, format_args!("{directory}: loaded {models} models and {sources} data sources"));
     report.loaded.set(loaded).map_err(|_| Status::ERROR_INTERNAL)?;
     Ok(())
 }
