@@ -9,6 +9,7 @@ use once_cell::sync::OnceCell;
 
 use crate::core::apply::Loaded;
 use crate::core::due::DueList;
+use crate::core::fallible::Many;
 use crate::core::handle::Tag;
 use crate::core::log::Level;
 use crate::core::registry::resolve_locked;
@@ -307,8 +308,9 @@ fn load(
     };
     let app = (settings.flags & MREG_LOAD_WITHOUT_APP == 0).then_some(app_name.as_str());
     let loaded = resolve_locked(registry)?.apply(&report.plan, app, settings.tenant, gone)?;
-    let (models, sources) = (report.plan.models.len(), report.plan.data_sources.len());
-    gone.log(Level::Info, format_args!("{directory}: loaded {models} models and {sources} data sources"));
+    let [models, sources] = [report.plan.models.len(), report.plan.data_sources.len()].map(|count| count as u64);
+    let (models, sources) = (Many(models, "model"), Many(sources, "data source"));
+    gone.log(Level::Info, format_args!("{directory}: loaded {models} and {sources}"));
     report.loaded.set(loaded).map_err(|_| Status::ERROR_INTERNAL)?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Memory that may be refused: boxes and texts whose number or size the host chooses.
+//! Memory that may be refused, for boxes and texts whose number or size the host chooses; and what is written to such texts.
 
 use std::fmt;
 
@@ -30,6 +30,15 @@ impl fmt::Write for Text {
         self.0.try_reserve(more.len()).map_err(|_| fmt::Error)?;
         self.0.push_str(more);
         Ok(())
+    }
+}
+
+/// A number of things, with the word for one of them.
+pub struct Many(pub u64, pub &'static str);
+
+impl fmt::Display for Many {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}{}", self.0, self.1, if self.0 == 1 { "" } else { "s" })
     }
 }
 

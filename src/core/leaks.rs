@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use crate::error::{Result, Status};
 
-use super::fallible::Text;
+use super::fallible::{Many, Text};
 use super::handle::{self, Parts, Tag};
 use super::owner::{APP, DATA_SOURCE};
 use super::registry::Locked;
@@ -36,15 +36,6 @@ fn date(days: i64) -> (i64, i64, i64) {
     let day = of_year - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
-}
-
-/// A number of things, with their word.
-struct Many(u64, &'static str);
-
-impl Display for Many {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}{}", self.0, self.1, if self.0 == 1 { "" } else { "s" })
-    }
 }
 
 impl Locked {

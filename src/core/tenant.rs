@@ -7,6 +7,7 @@ use crate::error::Result;
 use super::change::{Change, Kind};
 use super::clock;
 use super::due::DueList;
+use super::fallible::Many;
 use super::log::Level;
 use super::partition::{GLOBAL, GLOBAL_INDEX, Partition, Partitions};
 use super::registry::Locked;
@@ -42,7 +43,7 @@ impl Locked {
     pub fn clear(&mut self, gone: &mut DueList) {
         let models = u64::from(self.live_models);
         self.empty(gone);
-        gone.log(Level::Info, format_args!("cleared: {models} models went"));
+        gone.log(Level::Info, format_args!("cleared: {} went", Many(models, "model")));
         if self.is_watched() {
             self.tell(Some(Change { count: models, ..Change::new(Kind::Cleared) }), gone);
         }
@@ -112,7 +113,7 @@ impl Locked {
         self.kinds = Vec::new();
         self.partitions = Partitions::none();
         self.options.release_queue = None;
-        gone.log(Level::Info, format_args!("destroyed: {models} models went"));
+        gone.log(Level::Info, format_args!("destroyed: {} went", Many(models, "model")));
         if !watchers.is_empty() {
             self.watchers = watchers;
             self.tell(Some(Change { count: models, ..Change::new(Kind::Destroyed) }), &mut gone);
@@ -158,7 +159,7 @@ impl Locked {
         } else if names == 0 {
             return;
         }
-        gone.log(Level::Debug, format_args!("tenant \"{label}\" was dropped: {names} names went"));
+        gone.log(Level::Debug, format_args!("tenant \"{label}\" was dropped: {} went", Many(names, "name")));
         if self.is_watched() {
             let change = Change { count: names, tenant: Some(label), ..Change::new(Kind::TenantDropped) };
             self.tell(Some(change), gone);
@@ -209,7 +210,7 @@ impl Locked {
             }
         }
         if dropped > 0 {
-            gone.log(Level::Info, format_args!("swept: {dropped} idle tenants went"));
+            gone.log(Level::Info, format_args!("swept: {} went", Many(dropped, "idle tenant")));
         }
         dropped
     }
