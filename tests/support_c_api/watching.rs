@@ -136,7 +136,11 @@ impl Listener {
     }
 }
 
-unsafe extern "C-unwind" fn told(user_data: *mut c_void, change: *const mreg_change) {
+/// The callback of every [`Listener`].
+///
+/// # Safety
+/// `user_data` is a listener's, and `change` a change that may be read.
+pub unsafe extern "C-unwind" fn told(user_data: *mut c_void, change: *const mreg_change) {
     // SAFETY: listeners live as long as the process; the library gives a change that may be read now.
     let (listener, change) = unsafe { (&*user_data.cast::<Listener>(), Change::from(&*change)) };
     assert_eq!(listener.destroyed(), 0, "nobody is told after the destructor ran");
