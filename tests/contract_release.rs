@@ -235,17 +235,6 @@ fn a_queue_that_is_freed_drops_what_is_in_it_and_what_comes_later() {
 }
 
 #[test]
-fn a_struct_without_the_field_is_read_as_before() {
-    let mut options = made::<mreg_registry_options>(capi::mreg_registry_options_init);
-    options.struct_size = std::mem::offset_of!(mreg_registry_options, release_queue);
-    // What an older caller has behind its struct is not looked at.
-    options.release_queue = u64::MAX;
-    let mut registry = 0;
-    call!(mreg_registry_create(&options, &mut registry)).expect("a registry");
-    let _registry = Registry(registry);
-}
-
-#[test]
 fn several_registries_may_have_one_queue_and_it_costs_them_nothing() {
     let queue = Queue::new();
     let registries = [queue.registry(), queue.registry()];

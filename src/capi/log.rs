@@ -27,20 +27,20 @@ const _: () = assert!(
         && MREG_LOG_DEBUG == log::MAX_LEVEL
 );
 
-/// Called with each message of the log: one sentence, UTF-8, of `length` bytes and a NUL, at most 1,023 bytes. `message` may
-/// be read until it returns.
+/// Called with each message of the log: one sentence, UTF-8, of `length` bytes and a NUL, at most 1,023 bytes.
+/// `message` may be read until it returns.
 ///
-/// It is called as an `mreg_change_callback` is: on the thread whose call the message is about, before that call returns,
-/// with no lock held. It may call any function, and throw a C++ exception.
+/// It is called as an `mreg_change_callback` is: on the thread whose call the message is about, before that call
+/// returns, with no lock held. It may call any function, and throw a C++ exception.
 pub type mreg_log_callback =
     Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, level: u32, message: *const c_char, length: usize)>;
 
 /// Sets who gets the messages of the library, for the whole process; whoever had them before gets no more.
 ///
-/// `max_level` is the last level that is wanted: `MREG_LOG_ERROR` for errors alone, `MREG_LOG_DEBUG` for all. Messages that nobody wants are
-/// not made. `callback` NULL or `MREG_LOG_OFF`: nobody gets any, as it is at the beginning. An internal error of a call that says
-/// nothing of destructors is told by the thread's next call that does. When this returns, another thread may still be inside
-/// of the callback that was set before.
+/// `max_level` is the last level that is wanted: `MREG_LOG_ERROR` for errors alone, `MREG_LOG_DEBUG` for all. Messages
+/// that nobody wants are not made. `callback` NULL or `MREG_LOG_OFF`: nobody gets any, as it is at the beginning. An
+/// internal error of a call that says nothing of destructors is told by the thread's next call that does. When this
+/// returns, another thread may still be inside of the callback that was set before.
 ///
 /// Errors: `MREG_ERROR_INVALID_ARGUMENT` for a level that there is not. Any thread. Since 0.1.0.
 ///

@@ -1,13 +1,14 @@
 //! The C functions: each checks its arguments, makes one call into the core, and turns the result into a status.
 //!
-//! Functions that can run the host's destructors and callbacks are `extern "C-unwind"` and have two parts: the guarded one does the
-//! work and lists what is due, the other one (`run_due`) calls the host, outside of every guard, so that a C++
-//! exception passes through.
+//! Functions that can run the host's destructors and callbacks are `extern "C-unwind"` and have two parts: the guarded
+//! one does the work and lists what is due, the other one (`run_due`) calls the host, outside of every guard, so that a
+//! C++ exception passes through.
 
 // The names of C, as they stand in the header.
 #![allow(non_camel_case_types)]
 
 mod args;
+mod builder;
 mod error;
 mod load;
 mod log;
@@ -16,6 +17,7 @@ mod owner;
 mod queue;
 mod registry;
 mod schema;
+mod search;
 mod snapshot;
 mod tenant;
 #[cfg(feature = "test-hooks")]
@@ -23,6 +25,7 @@ mod test_hooks;
 mod version;
 mod watcher;
 
+pub use builder::*;
 pub use error::{mreg_error, mreg_error_init, mreg_status};
 pub use load::*;
 pub use log::*;
@@ -31,6 +34,7 @@ pub use owner::*;
 pub use queue::*;
 pub use registry::*;
 pub use schema::*;
+pub use search::*;
 pub use snapshot::*;
 pub use tenant::*;
 pub use version::*;
@@ -68,10 +72,10 @@ pub const MREG_NULL: u64 = 0;
 
 /// Called once with the `user_data` that it was handed in with, when nothing holds the model or the owner any more.
 ///
-/// It runs on the thread whose call let go last, before that call returns, with no lock of the library held. It may call
-/// any function of the library. It may throw a C++ exception, which passes through the call; leaving it with `longjmp`
-/// is forbidden, and survived: what else was due runs at the thread's next call that can run destructors, or when the
-/// registry is destroyed.
+/// It runs on the thread whose call let go last, before that call returns, with no lock of the library held. It may
+/// call any function of the library. It may throw a C++ exception, which passes through the call; leaving it with
+/// `longjmp` is forbidden, and survived: what else was due runs at the thread's next call that can run destructors, or
+/// when the registry is destroyed.
 pub type mreg_destructor = Option<unsafe extern "C-unwind" fn(user_data: *mut std::ffi::c_void)>;
 
 /// Runs the work of an extern function; a panic of ours becomes a status with the panic's message.
@@ -128,11 +132,12 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
     Error::new(Status::ERROR_INTERNAL, "modelreg", format!("internal error: {message} (please report it)"))
 }
 
-/// What a call that is handed `user_data` has to see to when it is due: the destructor, else a place in the release queue of
-/// the registry, else nothing.
+/// What a call that is handed `user_data` has to see to when it is due: the destructor, else a place in the release
+/// queue of the registry, else nothing.
 ///
 /// # Errors
-/// Those of the registry's handle, where there is no destructor: there is no queue then, and the `user_data` stays the caller's.
+/// Those of the registry's handle, where there is no destructor: there is no queue then, and the `user_data` stays the
+/// caller's.
 fn due_for(
     registry: mreg_registry,
     kind: Kind,
@@ -166,7 +171,8 @@ unsafe fn guard_due(
     (status, batch)
 }
 
-/// Calls what the host is told of and the destructors that are due, one after the other, with no lock held and no guard around.
+/// Calls what the host is told of and the destructors that are due, one after the other, with no lock held and no guard
+/// around.
 ///
 /// `batch` is what the call let go; `destroyed` the handle of the registry that it destroyed, or 0.
 #[inline(never)]
@@ -185,12 +191,14 @@ fn run_due(batch: u64, destroyed: u64) {
     }
 }
 
-/// Calls a watcher's callback. Apart, because the change takes room on the stack that destructors that nest can do without.
+/// Calls a watcher's callback. Apart, because the change takes room on the stack that destructors that nest can do
+/// without.
 #[inline(never)]
 fn tell_change(turn: Turn) {
     let Ok(Some((callback, user_data, told))) = catch_unwind(|| due::change(turn)) else { return };
     let change = mreg_change::from(&told);
-    // SAFETY: the host handed in the function together with its argument, for changes of this type. The frame has nothing to drop.
+    // SAFETY: the host handed in the function together with its argument, for changes of this type. The frame has
+    // nothing to drop.
     unsafe { callback(user_data.0, std::ptr::from_ref(&change).cast()) };
 }
 
@@ -203,8 +211,8 @@ fn tell_log(turn: Turn) {
     unsafe { callback(user_data.0, message.level as u32, text, message.length) };
 }
 
-/// Keeps the thread from being cancelled inside a call that reads files or random numbers: a cancellation unwinds, and a guard
-/// that it came to would abort the process. It takes effect afterwards.
+/// Keeps the thread from being cancelled inside a call that reads files or random numbers: a cancellation unwinds, and
+/// a guard that it came to would abort the process. It takes effect afterwards.
 struct Uncancellable {
     #[cfg(all(target_os = "linux", not(miri)))]
     before: std::ffi::c_int,

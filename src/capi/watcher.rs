@@ -22,15 +22,16 @@ pub const MREG_CHANGE_REGISTERED: u32 = 1;
 pub const MREG_CHANGE_REPLACED: u32 = 2;
 /// A model was given other owners: as above; `replaced` where it took the place of one, else `MREG_NULL`.
 pub const MREG_CHANGE_MOVED: u32 = 3;
-/// A model went, by itself or with its owner or its tenant: `model`, `owner`, `name` and `tenant` as they were. Not for a
-/// model that was replaced, and not for those of a clear or of a registry that was destroyed.
+/// A model went, by itself or with its owner or its tenant: `model`, `owner`, `name` and `tenant` as they were. Not for
+/// a model that was replaced, and not for those of a clear or of a registry that was destroyed.
 pub const MREG_CHANGE_REMOVED: u32 = 4;
-/// A tenant went, or `global` was emptied by `mreg_tenant_drop`: `tenant`, and in `count` how many names went with it. It
-/// comes after its models' `MREG_CHANGE_REMOVED`.
+/// A tenant went, or `global` was emptied by `mreg_tenant_drop`: `tenant`, and in `count` how many names went with it.
+/// It comes after its models' `MREG_CHANGE_REMOVED`.
 pub const MREG_CHANGE_TENANT_DROPPED: u32 = 5;
 /// The registry was cleared: `count` models went.
 pub const MREG_CHANGE_CLEARED: u32 = 6;
-/// An owner was released: `owner`, `name`, `tenant`. It comes after its models and, where that went with it, its tenant.
+/// An owner was released: `owner`, `name`, `tenant`. It comes after its models and, where that went with it, its
+/// tenant.
 pub const MREG_CHANGE_OWNER_RELEASED: u32 = 7;
 /// The registry was destroyed: `count` models went. It is the last change.
 pub const MREG_CHANGE_DESTROYED: u32 = 8;
@@ -121,12 +122,13 @@ impl From<&Told> for mreg_change {
 
 /// Called with each change of a registry.
 ///
-/// It is called on the thread that made the change, before that call returns, when the whole change is complete and visible to
-/// everyone, with no lock of the library held, and before the destructors that the call made due. A thread is told of its changes in
-/// the order in which it made them; of those of several threads `sequence` says the order, and they may be told at the same time,
-/// each by its own thread. `change` may be read until the callback returns. It may call any function of the library, also
-/// to free its own watcher or to destroy the registry; what it changes is told before its own call returns. It may throw a C++
-/// exception, which passes through the call; leaving it with `longjmp` is forbidden, and survived, as in a destructor.
+/// It is called on the thread that made the change, before that call returns, when the whole change is complete and
+/// visible to everyone, with no lock of the library held, and before the destructors that the call made due. A thread
+/// is told of its changes in the order in which it made them; of those of several threads `sequence` says the order,
+/// and they may be told at the same time, each by its own thread. `change` may be read until the callback returns. It
+/// may call any function of the library, also to free its own watcher or to destroy the registry; what it changes is
+/// told before its own call returns. It may throw a C++ exception, which passes through the call; leaving it with
+/// `longjmp` is forbidden, and survived, as in a destructor.
 pub type mreg_change_callback = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, change: *const mreg_change)>;
 
 /// How a watcher is told. Begin with `MREG_WATCHER_OPTIONS_INIT` or `mreg_watcher_options_init`.
@@ -141,8 +143,8 @@ pub struct mreg_watcher_options {
     pub callback: mreg_change_callback,
     /// The host's pointer, which the callback and `destroy` get.
     pub user_data: *mut c_void,
-    /// Called with `user_data` once, when the watcher is freed and no callback of it is running, or when the call fails; may be
-    /// NULL.
+    /// Called with `user_data` once, when the watcher is freed and no callback of it is running, or when the call
+    /// fails; may be NULL.
     pub destroy: mreg_destructor,
 }
 
@@ -185,21 +187,21 @@ pub unsafe extern "C" fn mreg_watcher_options_init(options: *mut mreg_watcher_op
 
 /// Begins to watch a registry.
 ///
-/// With a callback, that is called with each change, and nothing is lost but for want of memory. Without one, changes are kept to be polled;
-/// where there is no room for another, the oldest goes, and in the place of those that went comes one `MREG_CHANGE_LOST` with their
-/// number. A registry may have several watchers; each is told of everything. A load is told as a registration for each of its
-/// models; where it fails half way, what was registered so far is told, and told to be removed.
+/// With a callback, that is called with each change, and nothing is lost but for want of memory. Without one, changes
+/// are kept to be polled; where there is no room for another, the oldest goes, and in the place of those that went
+/// comes one `MREG_CHANGE_LOST` with their number. A registry may have several watchers; each is told of everything. A
+/// load is told as a registration for each of its models, when all of it has been done.
 ///
-/// `options` may be NULL for a watcher that is polled. `*watcher` is the caller's to free with `mreg_watcher_free`; it outlives the
-/// registry, and can be polled to the end. What it keeps is not in the registry's `bytes_in_use`.
+/// `options` may be NULL for a watcher that is polled. `*watcher` is the caller's to free with `mreg_watcher_free`; it
+/// outlives the registry, and can be polled to the end. What it keeps is not in the registry's `bytes_in_use`.
 ///
-/// Where the call fails, `options->destroy` is called with `options->user_data` before it returns, unless `options` could
-/// not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`).
+/// Where the call fails, `options->destroy` is called with `options->user_data` before it returns, unless `options`
+/// could not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`).
 ///
 /// Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
-/// `MREG_ERROR_INVALID_ARGUMENT` for a capacity past the limit, `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`,
-/// `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_POISONED`,
-/// `MREG_ERROR_FULL`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+/// `MREG_ERROR_INVALID_ARGUMENT` for a capacity past the limit, `MREG_ERROR_NULL_HANDLE`,
+/// `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`,
+/// `MREG_ERROR_POISONED`, `MREG_ERROR_FULL`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
 ///
 /// # Safety
 /// Pointers that are not NULL point to what their types say.
@@ -251,8 +253,8 @@ fn create(
 ///
 /// Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
 /// `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_INVALID_ARGUMENT` for a watcher with a callback,
-/// `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`; nothing is taken out. Any thread. Since
-/// 0.1.0.
+/// `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`; nothing is taken out. Any
+/// thread. Since 0.1.0.
 ///
 /// # Safety
 /// Pointers that are not NULL point to what their types say.
@@ -279,11 +281,11 @@ pub unsafe extern "C" fn mreg_watcher_poll(
     unsafe { guard(error, work) }
 }
 
-/// Frees a watcher: no callback of it begins any more, also not for changes that were made before; one that another thread is inside
-/// of goes on. `MREG_NULL` does nothing and succeeds.
+/// Frees a watcher: no callback of it begins any more, also not for changes that were made before; one that another
+/// thread is inside of goes on. `MREG_NULL` does nothing and succeeds.
 ///
-/// `options->destroy` is called before it returns, or where a callback of it is running, before the call returns that runs the
-/// last one. Runs destructors.
+/// `options->destroy` is called before it returns, or where a callback of it is running, before the call returns that
+/// runs the last one. Runs destructors.
 ///
 /// Errors: `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
 /// `MREG_ERROR_STALE_HANDLE` where it was freed before. Any thread. Since 0.1.0.

@@ -1,14 +1,14 @@
-//! What the host is called for when a change is complete: changes and messages that it is told, destructors that are due.
+//! What the host is called for when a change is complete: changes and messages that it is told, destructors that are
+//! due.
 //!
-//! A change only notes them, while it holds the registry's lock; they run after the change
-//! is complete, with no lock held, on the thread that made it, before its call returns. Each is taken off the
-//! list before it is called, so that it runs once whatever it does: call the library, throw, `longjmp` or end its
-//! thread. What a jump out of a call leaves on the list runs at the thread's next call of this kind, or when the thread
-//! destroys the registry; what a thread leaves when it ends, at anybody's next call. No thread runs what another one that is
-//! alive has let go.
+//! A change only notes them, while it holds the registry's lock; they run after the change is complete, with no lock
+//! held, on the thread that made it, before its call returns. Each is taken off the list before it is called, so that
+//! it runs once whatever it does: call the library, throw, `longjmp` or end its thread. What a jump out of a call
+//! leaves on the list runs at the thread's next call of this kind, or when the thread destroys the registry; what a
+//! thread leaves when it ends, at anybody's next call. No thread runs what another one that is alive has let go.
 //!
-//! What is told comes before what is destroyed, the oldest first, also in calls that nest: a thread is told of its changes in
-//! the order in which it made them.
+//! What is told comes before what is destroyed, the oldest first, also in calls that nest: a thread is told of its
+//! changes in the order in which it made them.
 //!
 //! In a registry with a release queue, `user_data` without a destructor goes into the queue at the moment at which the
 //! destructor would have been listed.
@@ -55,15 +55,15 @@ enum Way {
     Log { level: Level, message: Box<str> },
 }
 
-/// What is kept beside a model or an owner whose `user_data` has a destructor or goes into a release queue: made when it is
-/// handed in, so that letting go never needs memory. What the host is told is listed in the same way.
+/// What is kept beside a model or an owner whose `user_data` has a destructor or goes into a release queue: made when
+/// it is handed in, so that letting go never needs memory. What the host is told is listed in the same way.
 #[derive(Debug)]
 pub struct Due {
     way: Way,
     user_data: UserData,
     next: Option<Box<Due>>,
-    /// Of the first one of a batch: the batch, and the first one of the batch that was listed before. Of one that the host is
-    /// being called for: the thread, and in the place of the number the frame of the call.
+    /// Of the first one of a batch: the batch, and the first one of the batch that was listed before. Of one that the
+    /// host is being called for: the thread, and in the place of the number the frame of the call.
     batch: Batch,
     older: Option<Box<Due>>,
 }
@@ -300,12 +300,12 @@ static QUEUE: Ranked<Queue> = Ranked::new(
     },
 );
 
-/// How many batches there are, and calls of functions that are told, so that a change that made nothing due need not take
-/// the list's lock. A thread sees at least those of its own.
+/// How many batches there are, and calls of functions that are told, so that a change that made nothing due need not
+/// take the list's lock. A thread sees at least those of its own.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// How deep calls may nest in destructors of one another and still run what the calls around them have not run yet. Past it
-/// a call runs its own only: the stack stays bounded however many destructors are due.
+/// How deep calls may nest in destructors of one another and still run what the calls around them have not run yet.
+/// Past it a call runs its own only: the stack stays bounded however many destructors are due.
 const NESTING: usize = 16;
 
 /// Names the calling thread; also while its thread-locals are being destroyed.
@@ -318,8 +318,8 @@ fn this_thread() -> u64 {
 }
 
 impl Queue {
-    /// Ends the calls of functions that are told for which `ended` holds. A watcher that was freed meanwhile goes with the last
-    /// one: its destructor is due on `thread`.
+    /// Ends the calls of functions that are told for which `ended` holds. A watcher that was freed meanwhile goes with
+    /// the last one: its destructor is due on `thread`.
     fn end_calls(&mut self, thread: u64, ended: impl Fn(&Batch) -> bool) {
         let mut calls = std::mem::take(&mut self.calling);
         while let Some(call) = calls.pop() {

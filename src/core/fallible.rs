@@ -1,4 +1,5 @@
-//! Memory that may be refused, for boxes and texts whose number or size the host chooses; and what is written to such texts.
+//! Memory that may be refused, for boxes and texts whose number or size the host chooses; and what is written to such
+//! texts.
 
 use std::fmt;
 
@@ -12,7 +13,8 @@ pub fn boxed<T>(value: T) -> Option<Box<T>> {
     Some(unsafe { Box::from_raw(pointer.cast()) })
 }
 
-/// A copy of the beginning of a text, at most `limit` bytes cut at a character's boundary; `None` where there is no memory.
+/// A copy of the beginning of a text, at most `limit` bytes cut at a character's boundary; `None` where there is no
+/// memory.
 pub fn beginning(text: &str, limit: usize) -> Option<String> {
     let mut copy = String::new();
     let end = text.floor_char_boundary(limit.min(text.len()));

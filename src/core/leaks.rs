@@ -27,7 +27,8 @@ impl Display for Utc {
 
 /// The date of a day counted from the first of January 1970, by the Gregorian calendar.
 fn date(days: i64) -> (i64, i64, i64) {
-    // Counted from the first of March of the year 0, a year's leap day is its last, and 400 years have the same days again.
+    // Counted from the first of March of the year 0, a year's leap day is its last, and 400 years have the same days
+    // again.
     let days = days + 719_468;
     let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -39,7 +40,8 @@ fn date(days: i64) -> (i64, i64, i64) {
 }
 
 impl Locked {
-    /// One line for each owner, each model that is registered or held, and each handle of a held snapshot; and how many lines.
+    /// One line for each owner, each model that is registered or held, and each handle of a held snapshot; and how many
+    /// lines.
     ///
     /// # Errors
     /// `ERROR_OUT_OF_MEMORY`.

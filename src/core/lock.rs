@@ -29,6 +29,8 @@ pub enum Rank {
     Log = 7,
     /// A registry's list of counter lines.
     Counters = 8,
+    /// A table of what is shared.
+    Interned = 9,
 }
 
 /// A mutex that knows its rank.

@@ -1,6 +1,7 @@
 //! The log: sentences for people, made only where somebody listens.
 //!
-//! Like what watchers are told, a message is listed while the change is made and handed to the host after it, with no lock held.
+//! Like what watchers are told, a message is listed while the change is made and handed to the host after it, with no
+//! lock held.
 
 use std::ffi::{c_char, c_void};
 use std::sync::atomic::{AtomicU32, Ordering};

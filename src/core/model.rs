@@ -35,6 +35,10 @@ pub struct NewModel<'a> {
     pub schema: Option<Arc<Schema>>,
     /// The settings: a JSON object.
     pub settings: Option<Box<str>>,
+    /// Whether it is strict.
+    pub strict: bool,
+    /// Bits of the host's own, by which a search passes the model over.
+    pub marks: u32,
     /// The host's pointer.
     pub user_data: UserData,
 }
@@ -83,6 +87,14 @@ fn moves(models: &mut [ModelRecord], apart: bool) -> impl FnMut(u64, usize) + '_
         let record = &mut models[super::owner::index_of(id) as usize];
         *(if apart { &mut record.position_on } else { &mut record.position }) = position as u32;
     }
+}
+
+/// Stands for the structure of a model that has none.
+const NO_STRUCTURE: usize = 0;
+
+/// What stands for a schema's structure: while any schema has it, no other structure is at its address.
+pub(crate) fn structure_address(schema: &Schema) -> usize {
+    if schema.has_structure() { Arc::as_ptr(schema.structure()).addr() } else { NO_STRUCTURE }
 }
 
 fn by_name_key(atom: u32, sequence: u64) -> u64 {
@@ -183,6 +195,7 @@ impl Locked {
         record.references = 1;
         record.holds = 0;
         record.name = atom;
+        (record.strict, record.marks) = (new.strict, new.marks);
         record.schema = new.schema;
         record.settings = new.settings;
         record.user_data = new.user_data;
@@ -399,7 +412,7 @@ impl Locked {
         Place { data_source, app, partition }
     }
 
-    fn take_record(&mut self, gone: &mut DueList) -> Result<u32> {
+    pub(super) fn take_record(&mut self, gone: &mut DueList) -> Result<u32> {
         while self.free_model == NONE && self.left_behind > 0 && (self.cursor as usize) < self.models.len() {
             self.reclaim(1, gone);
         }
@@ -423,7 +436,7 @@ impl Locked {
         }
     }
 
-    fn list_free(&mut self, model: u32) {
+    pub(super) fn list_free(&mut self, model: u32) {
         // A slot whose generations are used up is retired: it is never listed as free again.
         let next = self.free_model;
         let record = &mut self.models[model as usize];
@@ -505,8 +518,15 @@ impl Locked {
             partition.first = model;
         }
         partition.models += 1;
-        if let Some(structure) = structure {
-            *partition.structures.entry(structure).or_default() += 1;
+        *partition.structures.entry(structure).or_default() += 1;
+        if structure != NO_STRUCTURE {
+            let strict = state.models[model as usize].strict;
+            let alike = state.by_structure.insert((structure, strict, partition.sequence), model).unwrap_or(NONE);
+            if alike != NONE {
+                state.models[alike as usize].newer_alike = model;
+            }
+            let record = &mut state.models[model as usize];
+            (record.older_alike, record.newer_alike) = (alike, NONE);
         }
         let key = by_name_key(atom, partition.sequence);
         let older = state.by_name.insert(key, model).unwrap_or(NONE);
@@ -528,9 +548,9 @@ impl Locked {
         self.partitions.touch_at(place.partition, registered_at);
     }
 
-    fn structure_of(&self, model: u32) -> Option<[u8; 16]> {
-        let schema = self.models[model as usize].schema.as_ref()?;
-        schema.has_structure().then(|| schema.fingerprint())
+    /// What stands for the model's structure.
+    fn structure_of(&self, model: u32) -> usize {
+        self.models[model as usize].schema.as_deref().map_or(NO_STRUCTURE, structure_address)
     }
 
     /// Takes a model out of its lists, its partition and the index by name. `kept` says which of its two places in
@@ -573,9 +593,7 @@ impl Locked {
         let ownerless = record.owner() == NONE;
         let Some(partition) = state.partitions.get_mut(index) else { return };
         partition.models -= 1;
-        if let Some(structure) = structure
-            && let Some(count) = partition.structures.get_mut(&structure)
-        {
+        if let Some(count) = partition.structures.get_mut(&structure) {
             *count -= 1;
             if *count == 0 {
                 partition.structures.remove(&structure);
@@ -586,6 +604,19 @@ impl Locked {
         }
         if partition.last == model {
             partition.last = previous;
+        }
+        if structure != NO_STRUCTURE {
+            let record = &state.models[model as usize];
+            let key = (structure, record.strict, partition.sequence);
+            let (older, newer) = (record.older_alike, record.newer_alike);
+            match (older, newer) {
+                (NONE, NONE) => drop(state.by_structure.remove(&key)),
+                (_, NONE) => drop(state.by_structure.insert(key, older)),
+                _ => state.models[newer as usize].older_alike = older,
+            }
+            if older != NONE {
+                state.models[older as usize].newer_alike = newer;
+            }
         }
         let key = by_name_key(atom, partition.sequence);
         if newer == NONE {

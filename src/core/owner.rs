@@ -296,7 +296,6 @@ impl Locked {
                 format!("owner kind \"{name}\": {MAX_HOST_KINDS} kinds are registered, which is the limit"),
             ));
         }
-        self.text_bytes += name.len();
         self.kinds.push(name.into());
         Ok(FIRST_HOST_KIND + self.kinds.len() as u32 - 1)
     }
@@ -408,7 +407,7 @@ pub(crate) fn index_of(id: u64) -> u32 {
 }
 
 impl super::partition::Fields {
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let [connector, rest @ ..] = self.all();
         check_text("data source connector", connector, MAX_CONNECTOR)?;
         for (what, text) in ["host", "port", "database"].into_iter().zip(rest) {

@@ -59,6 +59,7 @@ impl Locked {
         self.built_lists = 0;
         (self.registered_total, self.reused_total) = (0, 0);
         self.by_name.clear();
+        self.by_structure.clear();
         self.ownerless.clear();
         self.partitions.clear();
         // Destructors run before the caller returns. Without any, later changes take the memory back in steps.
@@ -109,7 +110,6 @@ impl Locked {
             }
         }
         self.reclaim_all(&mut gone);
-        self.text_bytes -= self.kinds.iter().map(|kind| kind.len()).sum::<usize>();
         self.kinds = Vec::new();
         self.partitions = Partitions::none();
         self.options.release_queue = None;
@@ -241,24 +241,7 @@ impl Locked {
 
     /// What the registry counts.
     pub fn stats(&self) -> Stats {
-        let (live_owners, names) = (self.live_owners as usize, self.names.live() as usize);
-        let partitions = self.partitions.count();
-        let in_use = self.used_records as usize * size_of::<super::state::ModelRecord>()
-            + self.by_name.len() * size_of::<(u64, u32)>()
-            + self.ownerless.len() * size_of::<((u32, u32), u32)>()
-            + live_owners * (size_of::<super::state::OwnerRecord>() + size_of::<super::list::List>())
-            + (partitions + self.partitions.configurations()) * size_of::<Partition>()
-            + self.run_bytes
-            + self.schema_bytes
-            + self.snapshot_bytes
-            + self.text_bytes
-            + self.partitions.text_bytes
-            + self.names.long_bytes
-            + names * size_of::<u64>();
-        let reserved = self.owners.len().max(self.past_owners.len()) * size_of::<super::registry::OwnerSlot>()
-            + self.models.len().max(self.past_models.len()) * size_of::<u64>()
-            + (self.past_owners.len() + self.past_models.len()) * size_of::<u32>()
-            + self.names.slots() * super::names::SLOT_BYTES;
+        let memory = self.memory();
         let hits = self.registry.counters.hits().saturating_sub(self.hits_before) + self.locked_hits;
         Stats {
             registered_total: self.registered_total,
@@ -269,21 +252,84 @@ impl Locked {
                 .filter_map(|index| self.partitions.get(index))
                 .map(|partition| partition.structures.len() as u64)
                 .sum(),
-            tenants: partitions as u64,
+            tenants: self.partitions.count() as u64,
             models: u64::from(self.live_models),
             owners: u64::from(self.live_owners),
             generation: self.generation(),
-            bytes_in_use: in_use as u64,
-            bytes_reserved: reserved as u64,
+            bytes_in_use: memory.in_use(),
+            bytes_reserved: memory.reserved,
             cache_hits: hits,
             cache_misses: self.misses,
             cache_invalidations: self.invalidations,
         }
     }
 
+    /// What the registry's memory is used for.
+    pub fn memory(&self) -> Memory {
+        let (owners, names) = (self.live_owners as usize, self.names.live() as usize);
+        let partitions = &self.partitions;
+        let reserved = self.owners.len().max(self.past_owners.len()) * size_of::<super::registry::OwnerSlot>()
+            + self.models.len().max(self.past_models.len()) * size_of::<u64>()
+            + (self.past_owners.len() + self.past_models.len()) * size_of::<u32>()
+            + self.names.slots() * super::names::SLOT_BYTES
+            + self.kinds.iter().map(|kind| kind.len()).sum::<usize>();
+        let bytes = |bytes: usize| bytes as u64;
+        Memory {
+            models: bytes(self.used_records as usize * size_of::<super::state::ModelRecord>()),
+            indices: bytes(
+                self.by_name.len() * size_of::<(u64, u32)>()
+                    + self.by_structure.len() * size_of::<(super::state::StructureKey, u32)>()
+                    + self.ownerless.len() * size_of::<((u32, u32), u32)>(),
+            ),
+            owners: bytes(owners * size_of::<super::state::OwnerRecord>()),
+            lists: bytes(owners * size_of::<super::list::List>() + self.run_bytes),
+            names: bytes(self.names.long_bytes + names * size_of::<u64>()),
+            schemas: bytes(self.schema_bytes),
+            snapshots: bytes(self.snapshot_bytes),
+            tenants: bytes(
+                (partitions.count() + partitions.configurations()) * size_of::<Partition>() + partitions.text_bytes,
+            ),
+            texts: bytes(self.text_bytes),
+            reserved: bytes(reserved),
+        }
+    }
+
     /// How often the registry was cleared, and one.
     pub fn generation(&self) -> u64 {
         self.registry.epoch.load(Ordering::Relaxed) - self.first_epoch + 1
+    }
+}
+
+/// What a registry's memory is used for, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Memory {
+    /// Records of models that are registered or held.
+    pub models: u64,
+    /// The indices by name and by structure.
+    pub indices: u64,
+    /// Records of owners.
+    pub owners: u64,
+    /// Lists of owners' models.
+    pub lists: u64,
+    /// Interned names.
+    pub names: u64,
+    /// Schemas that models use.
+    pub schemas: u64,
+    /// Held snapshots.
+    pub snapshots: u64,
+    /// Partitions, and configurations of data sources.
+    pub tenants: u64,
+    /// Owners' names, labels, settings.
+    pub texts: u64,
+    /// Slots that were used once; they are reused and never returned.
+    pub reserved: u64,
+}
+
+impl Memory {
+    /// All but what is reserved.
+    pub fn in_use(&self) -> u64 {
+        let Memory { models, indices, owners, lists, names, schemas, snapshots, tenants, texts, .. } = self;
+        models + indices + owners + lists + names + schemas + snapshots + tenants + texts
     }
 }
 

@@ -1,8 +1,9 @@
 //! Watchers: who is told of what happens in a registry.
 //!
-//! A change is noted under the registry's lock, when it is complete. A watcher without a callback keeps it in a ring of a fixed
-//! size, from which the host polls; when the ring is full, the oldest goes, and how many went is told in their place. For a
-//! watcher with a callback it is listed with the destructors that the change made due, and told before them (`due.rs`).
+//! A change is noted under the registry's lock, when it is complete. A watcher without a callback keeps it in a ring of
+//! a fixed size, from which the host polls; when the ring is full, the oldest goes, and how many went is told in their
+//! place. For a watcher with a callback it is listed with the destructors that the change made due, and told before
+//! them (`due.rs`).
 
 use std::collections::VecDeque;
 use std::ffi::c_void;
@@ -85,8 +86,8 @@ static WATCHERS: HandleTable<Watcher> = HandleTable::new(Tag::Watcher);
 /// Makes a watcher and gives its handle; takes `destroy` when it succeeds.
 ///
 /// # Errors
-/// The status of a null, wrong, foreign, forged or stale handle; `ERROR_POISONED`; `ERROR_INVALID_ARGUMENT` for a capacity
-/// past [`MAX_CAPACITY`]; `ERROR_OUT_OF_MEMORY`; `ERROR_FULL`.
+/// The status of a null, wrong, foreign, forged or stale handle; `ERROR_POISONED`; `ERROR_INVALID_ARGUMENT` for a
+/// capacity past [`MAX_CAPACITY`]; `ERROR_OUT_OF_MEMORY`; `ERROR_FULL`.
 pub fn create(registry: u64, new: NewWatcher, destroy: &mut Option<Box<Due>>) -> Result<u64> {
     let capacity = match new.capacity {
         0 => DEFAULT_CAPACITY,
@@ -123,7 +124,8 @@ pub fn create(registry: u64, new: NewWatcher, destroy: &mut Option<Box<Due>>) ->
 /// Takes the oldest change that a watcher keeps.
 ///
 /// # Errors
-/// The status of a null, wrong, foreign, forged or stale handle; `ERROR_INVALID_ARGUMENT` for a watcher with a callback.
+/// The status of a null, wrong, foreign, forged or stale handle; `ERROR_INVALID_ARGUMENT` for a watcher with a
+/// callback.
 pub fn poll(handle: u64) -> Result<Option<Told>> {
     let watcher = WATCHERS.get(handle)?;
     if watcher.callback.is_some() {

@@ -16,7 +16,8 @@
  *
  * RESULTS. Pointers for results come last before the error. They must not be NULL unless the function says so, and must
  *   be aligned. They are set to null, 0 or false when the call fails; a text buffer is emptied, an array left as it was.
- *   (mreg_application_load fills its report also with MREG_ERROR_LOAD_REFUSED, because the report says why.)
+ *   (mreg_application_load fills its report also with MREG_ERROR_LOAD_REFUSED, and with MREG_ERROR_NOTHING_TO_LOAD where
+ *   there are problems, because the report says why.)
  *
  * TEXT IN. A pointer and a length in bytes, or MREG_NUL_TERMINATED for a length. UTF-8. (NULL, 0) is the empty text. The
  *   library reads it during the call and keeps no pointer to it. At most 64 MiB.

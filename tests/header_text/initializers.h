@@ -7,8 +7,10 @@
 #define MREG_OWNER_OPTIONS_INIT \
     {sizeof(mreg_owner_options), 0, 0, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, \
      MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, NULL, NULL}
+#define MREG_MEMORY_INIT {sizeof(mreg_memory), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define MREG_FIND_OPTIONS_INIT {sizeof(mreg_find_options), 0, MREG_TEXT_EMPTY, 0, 0, 0, 0}
 #define MREG_MODEL_OPTIONS_INIT \
-    {sizeof(mreg_model_options), MREG_TEXT_EMPTY, 0, 0, MREG_TEXT_EMPTY, 0, MREG_TEXT_EMPTY, NULL, NULL}
+    {sizeof(mreg_model_options), MREG_TEXT_EMPTY, 0, 0, MREG_TEXT_EMPTY, 0, MREG_TEXT_EMPTY, NULL, NULL, 0, 0}
 #define MREG_TENANT_INFO_INIT {sizeof(mreg_tenant_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""}
 #define MREG_SCHEMA_OPTIONS_INIT {sizeof(mreg_schema_options), MREG_TEXT_EMPTY, NULL, 0}
 #define MREG_SCHEMA_INFO_INIT {sizeof(mreg_schema_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}}

@@ -28,12 +28,13 @@ const NOUNS: [(&str, &str); 14] = [
 ];
 
 /// What stands before the nouns, in its order.
-const COMMON: [&str; 10] = [
+const COMMON: [&str; 11] = [
     "mreg_registry",
     "mreg_owner",
     "mreg_model",
     "mreg_snapshot",
     "mreg_schema",
+    "mreg_builder",
     "mreg_load_report",
     "mreg_watcher",
     "mreg_queue",
@@ -45,6 +46,7 @@ const COMMON: [&str; 10] = [
 fn noun_of(name: &str) -> &str {
     match name {
         _ if name.starts_with("mreg_status_") => "mreg_version",
+        _ if name.starts_with("mreg_memory") || name.starts_with("mreg_find_") => "mreg_registry_",
         _ if name.starts_with("mreg_load_") || name.starts_with("mreg_problem") => "mreg_application_",
         _ => name,
     }

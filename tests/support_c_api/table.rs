@@ -79,7 +79,7 @@ impl Parameter {
 }
 
 /// The types of handles, with their tags: what a handle has above bit 59, and what shares tag 7 is told apart by.
-pub const HANDLES: [(&str, u64); 8] = [
+pub const HANDLES: [(&str, u64); 9] = [
     ("mreg_registry", 1),
     ("mreg_owner", 2),
     ("mreg_model", 3),
@@ -87,6 +87,7 @@ pub const HANDLES: [(&str, u64); 8] = [
     ("mreg_snapshot", 5),
     ("mreg_load_report", 6),
     ("mreg_watcher", 7 | 1 << 3),
+    ("mreg_builder", 7 | 3 << 3),
     ("mreg_queue", 7 | 2 << 3),
 ];
 
@@ -129,6 +130,8 @@ table! {
     mreg_registry_reclaim 0;
     mreg_registry_generation 0 1;
     mreg_registry_get_stats 0 1;
+    mreg_registry_get_memory 0 1;
+    mreg_registry_find_structure 0 1 2;
     mreg_registry_models 0 1 2 3;
     mreg_registry_hold_models 0 1;
     mreg_registry_find_model 0 1 2 3;
@@ -183,11 +186,22 @@ table! {
     mreg_schema_base 0 1 2 3;
     mreg_schema_settings 0 1 2 3;
     mreg_schema_to_json 0 1 2 3;
+    mreg_schema_classify 0 1 2 3;
     mreg_schema_same_structure 0 1 2;
     mreg_schema_property_flags 0 1 2;
     mreg_schema_property_name 0 1 2 3 4;
     mreg_schema_property_type 0 1 2 3 4;
     mreg_schema_property_attributes 0 1 2 3 4;
+    mreg_builder_create 0 1 2;
+    mreg_builder_set_base 0 1;
+    mreg_builder_set_settings 0 1 2;
+    mreg_builder_add 0 1 2 3 4 5 6;
+    mreg_builder_hide 0 1 2;
+    mreg_builder_open_object 0 1 2 3 4;
+    mreg_builder_open_array 0 1 2 3 4;
+    mreg_builder_close 0;
+    mreg_builder_finish 0 1;
+    mreg_builder_free 0;
     mreg_application_load 0 1 2 3 4;
     mreg_load_report_free 0;
     mreg_load_report_get_info 0 1;
