@@ -169,9 +169,13 @@ fn a_long_message_is_cut() {
 fn an_internal_error_is_told_by_the_next_call_that_calls_the_host() {
     let _turn = Turn::begin();
     listen(ERROR).expect("a level");
+    unsafe extern "C" {
+        // Only in the build for tests, and in no header.
+        fn mreg_test_panic(error: *mut capi::mreg_error) -> i32;
+    }
     let mut error = fresh_error();
     // SAFETY: the error is a struct of ours.
-    let status = unsafe { capi::mreg_test_panic(&mut error) };
+    let status = unsafe { mreg_test_panic(&mut error) };
     assert_ne!(status, OK);
     assert_eq!(take(), []);
     Registry::new().clear();
