@@ -9,8 +9,8 @@
  * This file is generated from the library's source and is its reference. Read this page first: what it says holds for
  * every function.
  *
- * HANDLES. Registries, owners, models, snapshots, schemas, load reports and queues are handles: 64-bit numbers, 0 for none. A
- *   handle is checked before anything is done with it. One that is null, of another type, of another registry, made up,
+ * HANDLES. Registries, owners, models, snapshots, schemas, load reports, watchers and queues are handles: 64-bit numbers, 0
+ *   for none. A handle is checked before anything is done with it. One that is null, of another type, of another registry, made up,
  *   or of something that is gone gets a status of its own, for ever; none is ever undefined behaviour. The top bit is
  *   always 0. The low half of a handle alone is never valid: declare handles as 64 bits wide in your language.
  *
@@ -40,9 +40,11 @@
  *   called from a signal handler, unless it says so. After fork() the child may use the library only where no other thread
  *   was inside of a call; else it has to exec first.
  *
- * DESTRUCTORS. A function that can run the host's destructors says so. It runs them before it returns, when its own
+ * DESTRUCTORS AND CALLBACKS. A function that can run the host's destructors says so. It runs them before it returns, when its own
  *   change is complete and visible to everyone, with no lock held. They may call any function. A C++ exception that one
  *   throws passes through the call; the others run at the thread's next such call, or when the registry is destroyed.
+ *   These functions, and those that take a destructor, are also the ones that call what the host has set to be told:
+ *   watchers' callbacks (mreg_watcher_create) and the log's (mreg_log_set). What is told comes before the destructors.
  *   A call that takes user_data with a destructor takes it over whatever it returns: where it fails, the destructor runs
  *   before it returns. Only where `options` itself cannot be read (NULL, MREG_ERROR_UNALIGNED_POINTER or
  *   MREG_ERROR_STRUCT_SIZE for it) the user_data is still the caller's. A host that takes no callbacks gives the registry a
@@ -54,7 +56,7 @@
  *   by its position in the snapshot.
  *
  * WHAT ENDS WHAT. mreg_registry_destroy, mreg_owner_release, mreg_model_unregister, mreg_snapshot_free, mreg_schema_free,
- *   mreg_load_report_free and mreg_queue_free, each in any order and each with MREG_NULL; a second call for the same thing gives
+ *   mreg_load_report_free, mreg_watcher_free and mreg_queue_free, each in any order and each with MREG_NULL; a second call for the same thing gives
  *   MREG_ERROR_STALE_HANDLE. The registry does not list its owners: keep their handles.
  *
  * SINCE. Everything here is there since version 0.1.0, unless it says otherwise. While the major version is 0, the
@@ -183,6 +185,9 @@ typedef uint64_t mreg_builder;
 /** What loading an application did, and what was wrong with its files. */
 typedef uint64_t mreg_load_report;
 
+/** Someone who is told of what happens in a registry. */
+typedef uint64_t mreg_watcher;
+
 /** A release queue: `user_data` that is due, for a host that takes no callbacks. */
 typedef uint64_t mreg_queue;
 
@@ -201,10 +206,10 @@ typedef struct mreg_text {
 /**
  * Called once with the `user_data` that it was handed in with, when nothing holds the model or the owner any more.
  *
- * It runs on the thread whose call let go last, before that call returns, with no lock of the library held. It may call
- * any function of the library. It may throw a C++ exception, which passes through the call; leaving it with `longjmp`
- * is forbidden, and survived: what else was due runs at the thread's next call that can run destructors, or when the
- * registry is destroyed.
+ * It runs on the thread whose call let go last, before that call returns, with no lock of the library held. It may
+ * call any function of the library. It may throw a C++ exception, which passes through the call; leaving it with
+ * `longjmp` is forbidden, and survived: what else was due runs at the thread's next call that can run destructors, or
+ * when the registry is destroyed.
  */
 typedef void (*mreg_destructor)(void *user_data);
 
@@ -551,6 +556,26 @@ mreg_status mreg_registry_find_model(mreg_registry registry,
                                      size_t name_length,
                                      mreg_model *model,
                                      mreg_error *error);
+
+/**
+ * What is still alive in a registry, for the last line of a test: one line for each owner, each model that is
+ * registered or held, and each handle of a held snapshot. Each ends with the handle and a line feed. Text as by
+ * `mreg_owner_name`: empty where nothing is.
+ *
+ * A line says what it is, its name, its tenant and its owner, for models how they are held and since when (registered,
+ * or last moved; ISO 8601, UTC), and the handle in hexadecimal. The text is for people: its words may change. `*count`
+ * is the number of lines; `count` may be NULL. What was held of a registry that was destroyed can only be seen in its
+ * leak report before that: call `mreg_registry_clear` and release the owners first, and what is left is held.
+ *
+ * Errors: as `mreg_registry_clear`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_TOO_LONG`
+ * for an absurd `capacity`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_registry_leak_report(mreg_registry registry,
+                                      char *buffer,
+                                      size_t capacity,
+                                      size_t *length,
+                                      size_t *count,
+                                      mreg_error *error);
 
 /**
  * Makes find options ready for use: the same bytes as `MREG_FIND_OPTIONS_INIT`.
@@ -1898,6 +1923,170 @@ mreg_status mreg_load_report_problem(mreg_load_report report,
                                      mreg_error *error);
 
 /* ====================================================================================================
+ * Watcher: what happens in a registry
+ * ==================================================================================================== */
+
+/** A model was registered: `model`, `owner`, `name`, `tenant`. */
+#define MREG_CHANGE_REGISTERED 1
+
+/** A model was registered in the place of another: as above, and `replaced`, which is no longer registered. */
+#define MREG_CHANGE_REPLACED 2
+
+/** A model was given other owners: as above; `replaced` where it took the place of one, else `MREG_NULL`. */
+#define MREG_CHANGE_MOVED 3
+
+/**
+ * A model went, by itself or with its owner or its tenant: `model`, `owner`, `name` and `tenant` as they were. Not for
+ * a model that was replaced, and not for those of a clear or of a registry that was destroyed.
+ */
+#define MREG_CHANGE_REMOVED 4
+
+/**
+ * A tenant went, or `global` was emptied by `mreg_tenant_drop`: `tenant`, and in `count` how many names went with it.
+ * It comes after its models' `MREG_CHANGE_REMOVED`.
+ */
+#define MREG_CHANGE_TENANT_DROPPED 5
+
+/** The registry was cleared: `count` models went. */
+#define MREG_CHANGE_CLEARED 6
+
+/**
+ * An owner was released: `owner`, `name`, `tenant`. It comes after its models and, where that went with it, its
+ * tenant.
+ */
+#define MREG_CHANGE_OWNER_RELEASED 7
+
+/** The registry was destroyed: `count` models went. It is the last change. */
+#define MREG_CHANGE_DESTROYED 8
+
+/** `count` changes could not be kept, up to the one with this `sequence`: ask the registry for what is there. */
+#define MREG_CHANGE_LOST 9
+
+/** One thing that happened in a registry. Begin with `MREG_CHANGE_INIT` or `mreg_change_init`. */
+typedef struct mreg_change {
+    /** `sizeof(mreg_change)`, set by the caller; in a callback by the library. */
+    size_t struct_size;
+    /** One of the `MREG_CHANGE_` numbers. */
+    uint32_t kind;
+    /** 0. */
+    uint32_t reserved;
+    /** Its number: while a registry has a watcher, each of its changes gets the next one. */
+    uint64_t sequence;
+    /** When it happened: milliseconds since the first of January 1970, UTC. Of lost changes: when that is told. */
+    int64_t at_ms;
+    /** The registry. */
+    mreg_registry registry;
+    /** The owner that has the model, or that went; `MREG_NULL` for none. */
+    mreg_owner owner;
+    /** The model; `MREG_NULL` for none. The handle holds nothing: the model may be gone by now. */
+    mreg_model model;
+    /** The model whose place it took, stale by now; `MREG_NULL` for none. */
+    mreg_model replaced;
+    /** How many, for the kinds that say so. */
+    uint64_t count;
+    /** The name of the model or the owner: UTF-8, NUL-terminated, cut at a character's boundary. */
+    char name[256];
+    /** The label of the partition: a tenant's code, `global`, `ds_...` or `app_...`. UTF-8, NUL-terminated. */
+    char tenant[256];
+} mreg_change;
+
+/**
+ * Called with each change of a registry.
+ *
+ * It is called on the thread that made the change, before that call returns, when the whole change is complete and
+ * visible to everyone, with no lock of the library held, and before the destructors that the call made due. A thread
+ * is told of its changes in the order in which it made them; of those of several threads `sequence` says the order,
+ * and they may be told at the same time, each by its own thread. `change` may be read until the callback returns. It
+ * may call any function of the library, also to free its own watcher or to destroy the registry; what it changes is
+ * told before its own call returns. It may throw a C++ exception, which passes through the call; leaving it with
+ * `longjmp` is forbidden, and survived, as in a destructor.
+ */
+typedef void (*mreg_change_callback)(void *user_data, const struct mreg_change *change);
+
+/** How a watcher is told. Begin with `MREG_WATCHER_OPTIONS_INIT` or `mreg_watcher_options_init`. */
+typedef struct mreg_watcher_options {
+    /** `sizeof(mreg_watcher_options)`, set by the caller. */
+    size_t struct_size;
+    /** Without a callback: how many changes are kept until they are polled; 0 for 1,024, at most 1,048,576. */
+    size_t capacity;
+    /** Called with each change; NULL for a watcher that is polled. */
+    mreg_change_callback callback;
+    /** The host's pointer, which the callback and `destroy` get. */
+    void *user_data;
+    /**
+     * Called with `user_data` once, when the watcher is freed and no callback of it is running, or when the call
+     * fails; may be NULL.
+     */
+    mreg_destructor destroy;
+} mreg_watcher_options;
+
+/**
+ * Makes a change ready for use: the same bytes as `MREG_CHANGE_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_change_init(mreg_change *change);
+
+/**
+ * Makes watcher options ready for use: the same bytes as `MREG_WATCHER_OPTIONS_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_watcher_options_init(mreg_watcher_options *options);
+
+/**
+ * Begins to watch a registry.
+ *
+ * With a callback, that is called with each change, and nothing is lost but for want of memory. Without one, changes
+ * are kept to be polled; where there is no room for another, the oldest goes, and in the place of those that went
+ * comes one `MREG_CHANGE_LOST` with their number. A registry may have several watchers; each is told of everything. A
+ * load is told as a registration for each of its models, when all of it has been done.
+ *
+ * `options` may be NULL for a watcher that is polled. `*watcher` is the caller's to free with `mreg_watcher_free`; it
+ * outlives the registry, and can be polled to the end. What it keeps is not in the registry's `bytes_in_use`.
+ *
+ * Where the call fails, `options->destroy` is called with `options->user_data` before it returns, unless `options`
+ * could not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`).
+ *
+ * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
+ * `MREG_ERROR_INVALID_ARGUMENT` for a capacity past the limit, `MREG_ERROR_NULL_HANDLE`,
+ * `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`,
+ * `MREG_ERROR_POISONED`, `MREG_ERROR_FULL`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_watcher_create(mreg_registry registry,
+                                const mreg_watcher_options *options,
+                                mreg_watcher *watcher,
+                                mreg_error *error);
+
+/**
+ * Takes the oldest change that a watcher keeps. `*found` is false, and `change` empty, where there is none.
+ *
+ * `change->struct_size` is set by the caller. Several threads may poll one watcher: each change goes to one of them.
+ *
+ * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_INVALID_ARGUMENT` for a watcher with a callback,
+ * `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`; nothing is taken out. Any
+ * thread. Since 0.1.0.
+ */
+mreg_status mreg_watcher_poll(mreg_watcher watcher,
+                              mreg_change *change,
+                              bool *found,
+                              mreg_error *error);
+
+/**
+ * Frees a watcher: no callback of it begins any more, also not for changes that were made before; one that another
+ * thread is inside of goes on. `MREG_NULL` does nothing and succeeds.
+ *
+ * `options->destroy` is called before it returns, or where a callback of it is running, before the call returns that
+ * runs the last one. Runs destructors.
+ *
+ * Errors: `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
+ * `MREG_ERROR_STALE_HANDLE` where it was freed before. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_watcher_free(mreg_watcher watcher,
+                              mreg_error *error);
+
+/* ====================================================================================================
  * Release queue: user_data that is due, for hosts that take no callbacks
  * ==================================================================================================== */
 
@@ -1934,17 +2123,17 @@ void mreg_due_init(mreg_due *due);
  * Makes a release queue, to be given to registries in `mreg_registry_options`.
  *
  * In such a registry, `user_data` that is not NULL and has no destructor is put into the queue when a destructor would
- * have been called: when nothing holds the model any more, when the owner is gone, or when the call that it was handed to
- * fails; before the call returns that let go, whichever thread made it, also after the registry is destroyed for what was
- * held. Nothing is ever left out for want of memory: the record is made when the `user_data` is handed in. What has a
- * destructor does not go through the queue. Only where a call refuses the handle of the registry itself is there no queue:
- * `error->name` is `registry`, and the `user_data` stays the caller's.
+ * have been called: when nothing holds the model any more, when the owner is gone, or when the call that it was handed
+ * to fails; before the call returns that let go, whichever thread made it, also after the registry is destroyed for
+ * what was held. Nothing is ever left out for want of memory: the record is made when the `user_data` is handed in.
+ * What has a destructor does not go through the queue. Only where a call refuses the handle of the registry itself is
+ * there no queue: `error->name` is `registry`, and the `user_data` stays the caller's.
  *
- * `*queue` is the caller's to free with `mreg_queue_free`. What waits in it is the host's to fetch, and is in no registry's
- * `bytes_in_use`.
+ * `*queue` is the caller's to free with `mreg_queue_free`. What waits in it is the host's to fetch, and is in no
+ * registry's `bytes_in_use`.
  *
- * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_FULL`. Any
- * thread. Since 0.1.0.
+ * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_FULL`.
+ * Any thread. Since 0.1.0.
  */
 mreg_status mreg_queue_create(mreg_queue *queue,
                               mreg_error *error);
@@ -1952,8 +2141,8 @@ mreg_status mreg_queue_create(mreg_queue *queue,
 /**
  * Takes the oldest out of a release queue. `*found` is false, and `due` empty, where there is nothing in it.
  *
- * `due->struct_size` is set by the caller. What one call let go comes in the order in which it was let go. Several threads may
- * poll one queue: each record goes to one of them.
+ * `due->struct_size` is set by the caller. What one call let go comes in the order in which it was let go. Several
+ * threads may poll one queue: each record goes to one of them.
  *
  * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
  * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`,
@@ -1973,6 +2162,49 @@ mreg_status mreg_queue_poll(mreg_queue queue,
  */
 mreg_status mreg_queue_free(mreg_queue queue,
                             mreg_error *error);
+
+/* ====================================================================================================
+ * Log
+ * ==================================================================================================== */
+
+/** No messages. */
+#define MREG_LOG_OFF 0
+
+/** Internal errors of the library. */
+#define MREG_LOG_ERROR 1
+
+/** Problems of files that were loaded, and changes that a watcher lost. */
+#define MREG_LOG_WARNING 2
+
+/** Registries that were cleared and destroyed, applications that were loaded, tenants that were swept. */
+#define MREG_LOG_INFO 3
+
+/** Tenants that came to be and went, owners that were released. */
+#define MREG_LOG_DEBUG 4
+
+/**
+ * Called with each message of the log: one sentence, UTF-8, of `length` bytes and a NUL, at most 1,023 bytes.
+ * `message` may be read until it returns.
+ *
+ * It is called as an `mreg_change_callback` is: on the thread whose call the message is about, before that call
+ * returns, with no lock held. It may call any function, and throw a C++ exception.
+ */
+typedef void (*mreg_log_callback)(void *user_data, uint32_t level, const char *message, size_t length);
+
+/**
+ * Sets who gets the messages of the library, for the whole process; whoever had them before gets no more.
+ *
+ * `max_level` is the last level that is wanted: `MREG_LOG_ERROR` for errors alone, `MREG_LOG_DEBUG` for all. Messages
+ * that nobody wants are not made. `callback` NULL or `MREG_LOG_OFF`: nobody gets any, as it is at the beginning. An
+ * internal error of a call that says nothing of destructors is told by the thread's next call that does. When this
+ * returns, another thread may still be inside of the callback that was set before.
+ *
+ * Errors: `MREG_ERROR_INVALID_ARGUMENT` for a level that there is not. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_log_set(uint32_t max_level,
+                         mreg_log_callback callback,
+                         void *user_data,
+                         mreg_error *error);
 
 /* ====================================================================================================
  * Initializers of the structs above: the same bytes as their _init functions give
@@ -1998,6 +2230,8 @@ mreg_status mreg_queue_free(mreg_queue queue,
     {sizeof(mreg_load_options), 0, 0, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY}
 #define MREG_LOAD_INFO_INIT {sizeof(mreg_load_info), 0, 0, 0, 0, 0, 0, 0}
 #define MREG_PROBLEM_INIT {sizeof(mreg_problem), 0, 0, 0, 0, 0, "", "", ""}
+#define MREG_CHANGE_INIT {sizeof(mreg_change), 0, 0, 0, 0, 0, 0, 0, 0, 0, "", ""}
+#define MREG_WATCHER_OPTIONS_INIT {sizeof(mreg_watcher_options), 0, NULL, NULL, NULL}
 #define MREG_DUE_INIT {sizeof(mreg_due), 0, 0, 0, NULL}
 
 #ifdef __cplusplus

@@ -5,6 +5,7 @@ mod support_c_api;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use support_c_api::watching::{REGISTERED, REPLACED, Watch, briefs};
 use support_c_api::*;
 
 /// Refuses what is large, while it is told to.
@@ -54,6 +55,7 @@ fn what_was_replaced_is_not_lost() {
     for number in 2..4096 {
         Model::new(&format!("Other{number}")).add(&registry);
     }
+    let watch = Watch::new(registry.0, 0);
     let before = stats(registry.0);
     let (path, mut report) = (dir.to_str().expect("a path is UTF-8"), u64::MAX);
     let mut load =
@@ -69,7 +71,9 @@ fn what_was_replaced_is_not_lost() {
         (after.models, after.owners, after.registered_total, after.tenants, after.bytes_in_use),
         (before.models, before.owners, before.registered_total, before.tenants, before.bytes_in_use)
     );
+    assert_eq!(watch.poll(), Ok(None), "nobody is told of what was taken back");
     load().expect("a load, now that there is memory");
+    assert_eq!(watch.take_brief(), briefs(&[(REPLACED, "Keep"), (REGISTERED, "New"), (REGISTERED, "Newer")]));
     assert!(!model_is_valid(keep));
     assert_eq!(stats(registry.0).models, before.models + 2);
     std::fs::remove_dir_all(&dir).expect("the directory goes");

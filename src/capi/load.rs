@@ -9,7 +9,9 @@ use once_cell::sync::OnceCell;
 
 use crate::core::apply::Loaded;
 use crate::core::due::DueList;
+use crate::core::fallible::Many;
 use crate::core::handle::Tag;
+use crate::core::log::Level;
 use crate::core::registry::resolve_locked;
 use crate::core::table::HandleTable;
 use crate::error::{Error, Result, Status};
@@ -249,6 +251,7 @@ pub unsafe extern "C-unwind" fn mreg_application_load(
             *of = registry;
             let _cancelled_later = Uncancellable::begin();
             let plan = read(directory, &settings)?;
+            log_problems(directory, &plan, gone);
             let report = Arc::new(Report { plan, loaded: OnceCell::new() });
             // Before anything is changed: after it nothing may fail.
             let handle = REPORTS.insert(report.clone()).map_err(|(status, _)| status)?;
@@ -286,6 +289,14 @@ fn read(directory: &str, settings: &LoadSettings<'_>) -> Result<Plan> {
     loader::read_application(Path::new(directory), &LoadOptions { environment, name_app })
 }
 
+fn log_problems(directory: &str, plan: &Plan, gone: &mut DueList) {
+    for problem in &plan.problems {
+        let (file, error) = (&problem.file, &problem.error);
+        let (line, column) = error.detail().map_or((0, 0), |detail| (detail.line, detail.column));
+        gone.log(Level::Warning, format_args!("{directory}/{file}:{line}:{column}: {error}"));
+    }
+}
+
 fn load(
     registry: mreg_registry,
     directory: &str,
@@ -311,6 +322,9 @@ fn load(
         name => Some(name),
     };
     let loaded = resolve_locked(registry)?.apply(&report.plan, app, settings.tenant, gone)?;
+    let [models, sources] = [report.plan.models.len(), report.plan.data_sources.len()].map(|count| count as u64);
+    let (models, sources) = (Many(models, "model"), Many(sources, "data source"));
+    gone.log(Level::Info, format_args!("{directory}: loaded {models} and {sources}"));
     report.loaded.set(loaded).map_err(|_| Status::ERROR_INTERNAL)?;
     Ok(())
 }

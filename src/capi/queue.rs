@@ -62,17 +62,17 @@ pub unsafe extern "C" fn mreg_due_init(due: *mut mreg_due) {
 /// Makes a release queue, to be given to registries in `mreg_registry_options`.
 ///
 /// In such a registry, `user_data` that is not NULL and has no destructor is put into the queue when a destructor would
-/// have been called: when nothing holds the model any more, when the owner is gone, or when the call that it was handed to
-/// fails; before the call returns that let go, whichever thread made it, also after the registry is destroyed for what was
-/// held. Nothing is ever left out for want of memory: the record is made when the `user_data` is handed in. What has a
-/// destructor does not go through the queue. Only where a call refuses the handle of the registry itself is there no queue:
-/// `error->name` is `registry`, and the `user_data` stays the caller's.
+/// have been called: when nothing holds the model any more, when the owner is gone, or when the call that it was handed
+/// to fails; before the call returns that let go, whichever thread made it, also after the registry is destroyed for
+/// what was held. Nothing is ever left out for want of memory: the record is made when the `user_data` is handed in.
+/// What has a destructor does not go through the queue. Only where a call refuses the handle of the registry itself is
+/// there no queue: `error->name` is `registry`, and the `user_data` stays the caller's.
 ///
-/// `*queue` is the caller's to free with `mreg_queue_free`. What waits in it is the host's to fetch, and is in no registry's
-/// `bytes_in_use`.
+/// `*queue` is the caller's to free with `mreg_queue_free`. What waits in it is the host's to fetch, and is in no
+/// registry's `bytes_in_use`.
 ///
-/// Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_FULL`. Any
-/// thread. Since 0.1.0.
+/// Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_FULL`.
+/// Any thread. Since 0.1.0.
 ///
 /// # Safety
 /// Pointers that are not NULL point to what their types say.
@@ -90,8 +90,8 @@ pub unsafe extern "C" fn mreg_queue_create(queue: *mut mreg_queue, error: *mut m
 
 /// Takes the oldest out of a release queue. `*found` is false, and `due` empty, where there is nothing in it.
 ///
-/// `due->struct_size` is set by the caller. What one call let go comes in the order in which it was let go. Several threads may
-/// poll one queue: each record goes to one of them.
+/// `due->struct_size` is set by the caller. What one call let go comes in the order in which it was let go. Several
+/// threads may poll one queue: each record goes to one of them.
 ///
 /// Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
 /// `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`,

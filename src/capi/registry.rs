@@ -547,3 +547,44 @@ pub unsafe extern "C" fn mreg_registry_find_model(
     // SAFETY: as the caller promises.
     unsafe { guard(error, work) }
 }
+
+/// What is still alive in a registry, for the last line of a test: one line for each owner, each model that is
+/// registered or held, and each handle of a held snapshot. Each ends with the handle and a line feed. Text as by
+/// `mreg_owner_name`: empty where nothing is.
+///
+/// A line says what it is, its name, its tenant and its owner, for models how they are held and since when (registered,
+/// or last moved; ISO 8601, UTC), and the handle in hexadecimal. The text is for people: its words may change. `*count`
+/// is the number of lines; `count` may be NULL. What was held of a registry that was destroyed can only be seen in its
+/// leak report before that: call `mreg_registry_clear` and release the owners first, and what is left is held.
+///
+/// Errors: as `mreg_registry_clear`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_TOO_LONG`
+/// for an absurd `capacity`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// Pointers that are not NULL point to what their types say; `buffer` to room for `capacity` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_registry_leak_report(
+    registry: mreg_registry,
+    buffer: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+    count: *mut usize,
+    error: *mut mreg_error,
+) -> mreg_status {
+    let work = || {
+        // SAFETY: as the caller promises.
+        let out = unsafe { args::optional_out(count, 0, "count") };
+        let report = || {
+            let out = out?;
+            let (text, lines) = resolve_locked(registry)?.leak_report()?;
+            if let Some(out) = out {
+                out.put(lines);
+            }
+            Ok(text)
+        };
+        // SAFETY: as the caller promises.
+        unsafe { args::put_text(buffer, capacity, length, report) }
+    };
+    // SAFETY: as the caller promises.
+    unsafe { guard(error, work) }
+}

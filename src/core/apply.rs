@@ -4,11 +4,12 @@ use crate::error::{Error, Result, Status};
 use crate::loader::{self, DataSourcePlan, ModelPlan, Plan};
 use crate::schema::shown;
 
+use super::change::Kind;
 use super::due::{DueList, UserData};
 use super::handle::{self, Tag};
 use super::model::NewModel;
 use super::names::MAX_NAME;
-use super::owner::{APP, DATA_SOURCE, NewOwner, check_text};
+use super::owner::{APP, DATA_SOURCE, NewOwner, check_text, index_of};
 use super::partition::{Connector, DataSourceConfig};
 use super::registry::Locked;
 
@@ -57,19 +58,36 @@ impl Locked {
         let (registered_total, owners_made) = (self.registered_total, self.owners_made);
         let mut done = Done { loaded: Loaded::default(), models: Vec::new(), registered_total, owners_made };
         let mut held = Vec::new();
+        // Who watches is told nothing of what is taken back.
+        let mut watchers = std::mem::take(&mut self.watchers);
         let result = self
             .add_owned(plan, app, tenant, &mut done, gone)
             .and_then(|()| self.make_room(plan, app, tenant, &mut held, gone))
-            .and_then(|()| self.add_models(plan, app, tenant, false, &mut done, gone));
+            .and_then(|()| {
+                self.watchers = std::mem::take(&mut watchers);
+                self.tell_registered(&done.models, gone);
+                self.add_models(plan, app, tenant, false, &mut done, gone)
+            });
         let registry = self.registry;
         for atom in held {
             registry.names.release(&mut self.names, atom);
         }
         if let Err(error) = result {
             self.take_back(done, gone);
+            self.watchers.append(&mut watchers);
             return Err(error);
         }
         Ok(done.loaded)
+    }
+
+    /// Tells that these models were registered.
+    fn tell_registered(&mut self, models: &[u64], gone: &mut DueList) {
+        for model in models.iter().map(|model| index_of(*model)) {
+            if self.is_watched() && self.is_registered(model) {
+                let change = self.about_model(Kind::Registered, model);
+                self.tell(change, gone);
+            }
+        }
     }
 
     /// Refuses what can be known to fail.

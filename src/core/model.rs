@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::error::{Error, Result, Status};
 use crate::schema::Schema;
 
+use super::change::{Change, Kind};
 use super::clock;
 use super::due::{Due, DueList, UserData};
 use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
 use super::list::List;
+use super::log::Level;
 use super::names::MAX_NAME;
 use super::owner::{DATA_SOURCE, check_text};
 use super::partition::{GLOBAL, MAX_LABEL};
@@ -213,6 +215,13 @@ impl Locked {
         let frozen = if one { Vec::new() } else { self.freeze(replaced.into_iter(), &[data_source, app]) };
         self.link(model, place, replaced, true, gone);
         self.thaw(frozen);
+        if home.is_none() {
+            self.log_new_tenant(model, gone);
+        }
+        if self.is_watched() {
+            let kind = if replaced.is_some() { Kind::Replaced } else { Kind::Registered };
+            self.tell_put(kind, model, replaced, gone);
+        }
         Ok(self.model_handle(model))
     }
 
@@ -243,7 +252,27 @@ impl Locked {
         let place = self.enter(data_source, app, home, &tenant);
         self.link(model, place, replaced, false, gone);
         self.thaw(frozen);
+        if home.is_none() {
+            self.log_new_tenant(model, gone);
+        }
+        if self.is_watched() {
+            self.tell_put(Kind::Moved, model, replaced, gone);
+        }
         Ok(())
+    }
+
+    /// Tells that a model was put where it is, in the place of one that has gone.
+    fn tell_put(&mut self, kind: Kind, model: u32, replaced: Option<u32>, gone: &mut DueList) {
+        // The record of the one that went still has the number of its handle: it is used again at the earliest by the next.
+        let replaced = replaced.map_or(0, |old| self.model_handle(old));
+        let change = self.about_model(kind, model).map(|change| Change { replaced, ..change });
+        self.tell(change, gone);
+    }
+
+    fn log_new_tenant(&self, model: u32, gone: &mut DueList) {
+        if let Some(partition) = self.partitions.get(self.models[model as usize].partition) {
+            gone.log(Level::Debug, format_args!("tenant \"{}\" came to be", partition.label));
+        }
     }
 
     fn owners_for(&self, data_source: u64, app: u64) -> Result<(u32, u32)> {
@@ -659,8 +688,10 @@ impl Locked {
 
     /// Takes a registered model out of the registry, as a part of a change.
     pub fn drop_model(&mut self, model: u32, gone: &mut DueList) {
+        let change = self.about_model(Kind::Removed, model);
         self.unlink(model, None);
         self.forget_model(model, gone);
+        self.tell(change, gone);
     }
 
     /// Makes the handle of an unlinked model stale and lets it go.

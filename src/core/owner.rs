@@ -5,9 +5,12 @@ use std::sync::{Arc, Weak};
 
 use crate::error::{Error, Result, Status};
 
+use super::change::{Change, Kind, MAX_TOLD};
 use super::due::{Due, DueList, UserData};
+use super::fallible;
 use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
 use super::list::{List, live_identity};
+use super::log::Level;
 use super::names::MAX_NAME;
 use super::partition::{DataSourceConfig, MAX_CONNECTOR, MAX_FIELD, MAX_LABEL};
 use super::registry::{self, Locked, Registry, misfit};
@@ -323,9 +326,10 @@ impl Locked {
             self.count_invalidation(list);
             list.hide(freshness);
         }
+        let names = self.names_beside(index);
         self.drop_models_about(index, None, due);
         self.thaw(frozen);
-        self.leave_partition(index, due);
+        self.leave_partition(index, names, due);
         for list in [self.list_of(index), self.list_on(index)].into_iter().flatten() {
             self.run_bytes -= list.close();
         }
@@ -339,6 +343,13 @@ impl Locked {
             record.configuration,
         );
         due.extend(record.due.take());
+        due.log(Level::Debug, format_args!("owner \"{name}\" of tenant \"{label}\" was released"));
+        if self.is_watched() {
+            let owner = handle::encode(Tag::Owner, parts);
+            let name = fallible::beginning(&name, MAX_TOLD);
+            let change = Change { owner, name, tenant: Some(label.clone()), ..Change::new(Kind::OwnerReleased) };
+            self.tell(Some(change), due);
+        }
         self.text_bytes -= name.len() + label.len();
         if configuration == NONE {
             self.partitions.free_owner_label(&label);

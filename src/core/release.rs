@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Status};
 
-use super::due::{Due, DueList, UserData};
+use super::due::{Chain, Due, UserData};
 use super::handle::Tag;
 use super::lock::{Rank, Ranked};
 use super::table::HandleTable;
@@ -36,9 +36,9 @@ pub struct Released {
 struct Waiting {
     open: bool,
     /// What came since `oldest` was filled, the last one first.
-    arrived: DueList,
+    arrived: Chain,
     /// The first one first.
-    oldest: DueList,
+    oldest: Chain,
 }
 
 /// A queue of `user_data` that is due, first in, first out.
@@ -59,7 +59,7 @@ static QUEUES: HandleTable<ReleaseQueue> = HandleTable::new(Tag::ReleaseQueue);
 /// # Errors
 /// `ERROR_OUT_OF_MEMORY`, `ERROR_FULL`.
 pub fn create() -> Result<u64, Error> {
-    let waiting = Waiting { open: true, arrived: DueList::default(), oldest: DueList::default() };
+    let waiting = Waiting { open: true, arrived: Chain::EMPTY, oldest: Chain::EMPTY };
     let queue = Arc::new(ReleaseQueue { waiting: Ranked::new(Rank::ReleaseQueue, waiting) });
     QUEUES.insert(queue).map_err(|(status, _)| status.into())
 }

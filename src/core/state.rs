@@ -11,6 +11,7 @@ use super::names::NameCounts;
 use super::partition::Partitions;
 use super::registry::Options;
 use super::snapshot::Snapshot;
+use super::watcher::Watcher;
 
 /// Stands for no index.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -193,6 +194,9 @@ pub(crate) struct State {
     pub built_lists: u64,
     /// What the counters of the cache, which go on, said when this registry was made.
     pub hits_before: u64,
+    /// Who is told of what happens here, and how many changes they were told of.
+    pub watchers: Vec<Arc<Watcher>>,
+    pub changes: u64,
 }
 
 impl Default for State {
@@ -234,6 +238,8 @@ impl Default for State {
             invalidations: 0,
             built_lists: 0,
             hits_before: 0,
+            watchers: Vec::new(),
+            changes: 0,
         }
     }
 }
@@ -275,6 +281,7 @@ impl State {
         self.options = options;
         self.first_epoch = epoch;
         self.owners_made = 0;
+        self.changes = 0;
         self.kinds.clear();
         self.partitions = Partitions::default();
         (self.registered_total, self.reused_total) = (0, 0);

@@ -4,8 +4,11 @@ use std::sync::atomic::Ordering;
 
 use crate::error::Result;
 
+use super::change::{Change, Kind};
 use super::clock;
 use super::due::DueList;
+use super::fallible::Many;
+use super::log::Level;
 use super::partition::{GLOBAL, GLOBAL_INDEX, Partition, Partitions};
 use super::registry::Locked;
 use super::state::NONE;
@@ -38,6 +41,15 @@ pub struct TenantInfo {
 impl Locked {
     /// Forgets every model and every tenant, at once and for every reader. Owners stay.
     pub fn clear(&mut self, gone: &mut DueList) {
+        let models = u64::from(self.live_models);
+        self.empty(gone);
+        gone.log(Level::Info, format_args!("cleared: {} went", Many(models, "model")));
+        if self.is_watched() {
+            self.tell(Some(Change { count: models, ..Change::new(Kind::Cleared) }), gone);
+        }
+    }
+
+    fn empty(&mut self, gone: &mut DueList) {
         // From here on every list is empty to every reader, and every model's handle stale.
         self.registry.forget();
         self.left_behind += self.live_models;
@@ -82,7 +94,9 @@ impl Locked {
     pub fn close(&mut self) -> DueList {
         let mut gone = DueList::default();
         self.alive = false;
-        self.clear(&mut gone);
+        // Who watches is told that all of it went, and not of each.
+        let (watchers, models) = (std::mem::take(&mut self.watchers), u64::from(self.live_models));
+        self.empty(&mut gone);
         for owner in 0..self.owners.len() as u32 {
             let record = &self.owners[owner as usize];
             if record.live {
@@ -99,29 +113,40 @@ impl Locked {
         self.kinds = Vec::new();
         self.partitions = Partitions::none();
         self.options.release_queue = None;
+        gone.log(Level::Info, format_args!("destroyed: {} went", Many(models, "model")));
+        if !watchers.is_empty() {
+            self.watchers = watchers;
+            self.tell(Some(Change { count: models, ..Change::new(Kind::Destroyed) }), &mut gone);
+            self.watchers = Vec::new();
+        }
         gone
     }
 
-    /// Takes an owner out of the partition that it counts in; with the last one the partition goes. Gives how many names
-    /// went with it.
-    pub fn leave_partition(&mut self, owner: u32, gone: &mut DueList) -> u64 {
-        let sequence = std::mem::take(&mut self.owners[owner as usize].counted_in);
-        if sequence == 0 {
-            return 0;
-        }
-        let Some(index) = self.partitions.by_sequence(sequence) else { return 0 };
-        let Some(partition) = self.partitions.get_mut(index) else { return 0 };
-        partition.members -= 1;
-        if partition.members > 0 {
-            return 0;
-        }
-        self.drop_partition(index, gone)
+    /// How many names the partition that an owner counts in has.
+    pub fn names_beside(&self, owner: u32) -> u64 {
+        let index = self.partitions.by_sequence(self.owners[owner as usize].counted_in);
+        index.and_then(|index| self.partitions.get(index)).map_or(0, |partition| u64::from(partition.names))
     }
 
-    /// Drops a partition with all that is in it; `global` is emptied and stays. Gives how many names it held.
-    pub fn drop_partition(&mut self, index: u32, gone: &mut DueList) -> u64 {
-        let Some(partition) = self.partitions.get(index) else { return 0 };
-        let (names, mut model) = (u64::from(partition.names), partition.first);
+    /// Takes an owner out of the partition that it counts in, which had so many names before its models went; with the last one
+    /// the partition goes.
+    pub fn leave_partition(&mut self, owner: u32, names: u64, gone: &mut DueList) {
+        let sequence = std::mem::take(&mut self.owners[owner as usize].counted_in);
+        if sequence == 0 {
+            return;
+        }
+        let Some(index) = self.partitions.by_sequence(sequence) else { return };
+        let Some(partition) = self.partitions.get_mut(index) else { return };
+        partition.members -= 1;
+        if partition.members == 0 {
+            self.drop_partition(index, names, gone);
+        }
+    }
+
+    /// Drops a partition with all that is in it, and that held so many names; `global` is emptied and stays.
+    fn drop_partition(&mut self, index: u32, names: u64, gone: &mut DueList) {
+        let Some(partition) = self.partitions.get(index) else { return };
+        let (label, mut model) = (partition.label.clone(), partition.first);
         let frozen = self.freeze(self.models_from(model), &[]);
         while model != NONE {
             let next = self.models[model as usize].next;
@@ -131,8 +156,14 @@ impl Locked {
         self.thaw(frozen);
         if index != GLOBAL_INDEX {
             self.partitions.remove(index);
+        } else if names == 0 {
+            return;
         }
-        names
+        gone.log(Level::Debug, format_args!("tenant \"{label}\" was dropped: {} went", Many(names, "name")));
+        if self.is_watched() {
+            let change = Change { count: names, tenant: Some(label), ..Change::new(Kind::TenantDropped) };
+            self.tell(Some(change), gone);
+        }
     }
 
     /// Drops a tenant, or takes one owner out of it.
@@ -144,13 +175,14 @@ impl Locked {
         }
         let Some(index) = self.partitions.find(code) else { return Ok(0) };
         self.reclaim(64, gone);
-        if owner == NONE {
-            return Ok(self.drop_partition(index, gone));
-        }
         let (sequence, names) = match self.partitions.get(index) {
             Some(partition) => (partition.sequence, u64::from(partition.names)),
             None => return Ok(0),
         };
+        if owner == NONE {
+            self.drop_partition(index, names, gone);
+            return Ok(names);
+        }
         if self.owners[owner as usize].counted_in != sequence {
             return Ok(0);
         }
@@ -158,7 +190,7 @@ impl Locked {
         let frozen = self.freeze(self.models_about(owner), &[owner]);
         self.drop_models_about(owner, Some(index), gone);
         self.thaw(frozen);
-        self.leave_partition(owner, gone);
+        self.leave_partition(owner, names, gone);
         Ok(if self.partitions.by_sequence(sequence).is_none() { names } else { 0 })
     }
 
@@ -172,9 +204,13 @@ impl Locked {
             let Some(partition) = self.partitions.get(index) else { break };
             sequence = partition.sequence + 1;
             if now.saturating_sub(partition.last_used) >= max_idle_ms {
-                self.drop_partition(index, gone);
+                let names = u64::from(partition.names);
+                self.drop_partition(index, names, gone);
                 dropped += 1;
             }
+        }
+        if dropped > 0 {
+            gone.log(Level::Info, format_args!("swept: {} went", Many(dropped, "idle tenant")));
         }
         dropped
     }

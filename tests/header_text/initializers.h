@@ -18,4 +18,6 @@
     {sizeof(mreg_load_options), 0, 0, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY}
 #define MREG_LOAD_INFO_INIT {sizeof(mreg_load_info), 0, 0, 0, 0, 0, 0, 0}
 #define MREG_PROBLEM_INIT {sizeof(mreg_problem), 0, 0, 0, 0, 0, "", "", ""}
+#define MREG_CHANGE_INIT {sizeof(mreg_change), 0, 0, 0, 0, 0, 0, 0, 0, 0, "", ""}
+#define MREG_WATCHER_OPTIONS_INIT {sizeof(mreg_watcher_options), 0, NULL, NULL, NULL}
 #define MREG_DUE_INIT {sizeof(mreg_due), 0, 0, 0, NULL}

@@ -28,7 +28,7 @@ const NOUNS: [(&str, &str); 14] = [
 ];
 
 /// What stands before the nouns, in its order.
-const COMMON: [&str; 10] = [
+const COMMON: [&str; 11] = [
     "mreg_registry",
     "mreg_owner",
     "mreg_model",
@@ -36,6 +36,7 @@ const COMMON: [&str; 10] = [
     "mreg_schema",
     "mreg_builder",
     "mreg_load_report",
+    "mreg_watcher",
     "mreg_queue",
     "mreg_text",
     "mreg_destructor",
@@ -89,7 +90,7 @@ impl Block {
 
     /// What everything else is made of: goes before the nouns.
     fn is_common(&self) -> bool {
-        self.is_handle() || ["mreg_text", "mreg_destructor"].contains(&self.name()) || self.code[0].contains("(*mreg_")
+        self.is_handle() || ["mreg_text", "mreg_destructor"].contains(&self.name())
     }
 
     fn write(&self, out: &mut String) {
@@ -202,6 +203,7 @@ fn belongs(name: &str, noun: &str) -> bool {
             "mreg_owner_"
         }
         "mreg_error" => "mreg_error_",
+        other if other.starts_with("mreg_change") => "mreg_watcher_",
         other if other.starts_with("mreg_due") => "mreg_queue_",
         other if other.starts_with("mreg_structure_") || other.starts_with("mreg_property_") => "mreg_schema_",
         other => noun_of(other),

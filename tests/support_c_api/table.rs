@@ -67,9 +67,9 @@ impl Parameter {
         self.kind.ends_with('*')
     }
 
-    /// Text or a struct that the function reads.
+    /// Text or a struct that the function reads, or the host's own pointer.
     pub fn is_input(&self) -> bool {
-        self.kind.starts_with("const ") && !self.kind.ends_with("**")
+        (self.kind.starts_with("const ") && !self.kind.ends_with("**")) || self.kind == "void *"
     }
 
     /// The room for a list or a text, with a capacity beside it.
@@ -79,13 +79,14 @@ impl Parameter {
 }
 
 /// The types of handles, with their tags: what a handle has above bit 59, and what shares tag 7 is told apart by.
-pub const HANDLES: [(&str, u64); 8] = [
+pub const HANDLES: [(&str, u64); 9] = [
     ("mreg_registry", 1),
     ("mreg_owner", 2),
     ("mreg_model", 3),
     ("mreg_schema", 4),
     ("mreg_snapshot", 5),
     ("mreg_load_report", 6),
+    ("mreg_watcher", 7 | 1 << 3),
     ("mreg_builder", 7 | 3 << 3),
     ("mreg_queue", 7 | 2 << 3),
 ];
@@ -112,6 +113,10 @@ macro_rules! table {
                 let arguments: &[usize] = &[$($at),*];
                 calls.insert(stringify!($function), (arguments.len(), call));
             )*
+            // A number is no function; none is given.
+            // SAFETY: without a callback there is nothing that could be called with the pointer.
+            let log_set: Call = |a, error| unsafe { capi::mreg_log_set(a[0] as _, None, a[2] as _, error) };
+            calls.insert("mreg_log_set", (3, log_set));
             calls
         }
     };
@@ -202,6 +207,10 @@ table! {
     mreg_load_report_get_info 0 1;
     mreg_load_report_data_source 0 1 2;
     mreg_load_report_problem 0 1 2;
+    mreg_registry_leak_report 0 1 2 3 4;
+    mreg_watcher_create 0 1 2;
+    mreg_watcher_poll 0 1 2;
+    mreg_watcher_free 0;
     mreg_queue_create 0;
     mreg_queue_poll 0 1 2;
     mreg_queue_free 0;
