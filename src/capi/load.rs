@@ -8,6 +8,7 @@ use std::sync::Arc;
 use once_cell::sync::OnceCell;
 
 use crate::core::apply::Loaded;
+use crate::core::current;
 use crate::core::due::DueList;
 use crate::core::handle::Tag;
 use crate::core::registry::resolve_locked;
@@ -40,7 +41,8 @@ pub struct mreg_load_options {
     pub environment: mreg_text,
     /// The name of the application's owner; empty for the name of the directory.
     pub app_name: mreg_text,
-    /// The tenant of models that have neither a data source nor the app; empty for `global`.
+    /// The tenant of models that have neither a data source nor the app; empty for the thread's current tenant (see
+    /// `mreg_tenant_set_current`), else `global`.
     pub tenant: mreg_text,
 }
 
@@ -236,10 +238,11 @@ pub unsafe extern "C-unwind" fn mreg_application_load(
                     format!("flags: {:#x} has bits that stand for nothing", options.flags),
                 ));
             }
+            let mut current = current::Code::NONE;
             let settings = LoadSettings {
                 environment: args::text_in(options.environment, "environment")?,
                 app_name: args::text_in(options.app_name, "app_name")?,
-                tenant: args::text_in(options.tenant, "tenant")?,
+                tenant: current::named_or_current(args::text_in(options.tenant, "tenant")?, &mut current),
                 flags: options.flags,
             };
             *of = registry;

@@ -15,6 +15,7 @@ mod owner;
 mod registry;
 mod schema;
 mod snapshot;
+mod sweeper;
 mod tenant;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;
@@ -27,12 +28,14 @@ pub use owner::*;
 pub use registry::*;
 pub use schema::*;
 pub use snapshot::*;
+pub use sweeper::*;
 pub use tenant::*;
 pub use version::*;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::core::due::{self, DueList};
+use crate::core::due::{self, DueList, Turn};
+use crate::core::sweeper as core_sweeper;
 use crate::error::{Error, Result, Status};
 
 /// A text of the caller's: UTF-8 bytes and their number.
@@ -62,7 +65,7 @@ pub const MREG_NULL: u64 = 0;
 /// It runs on the thread whose call let go last, before that call returns, with no lock of the library held. It may call
 /// any function of the library. It may throw a C++ exception, which passes through the call; leaving it with `longjmp`
 /// is forbidden, and survived: what else was due runs at the thread's next call that can run destructors, or when the
-/// registry is destroyed.
+/// registry is destroyed. What the sweeper drops is the exception: see `mreg_sweeper_start`.
 pub type mreg_destructor = Option<unsafe extern "C-unwind" fn(user_data: *mut std::ffi::c_void)>;
 
 /// Runs the work of an extern function; a panic of ours becomes a status with the panic's message.
@@ -125,13 +128,31 @@ unsafe fn guard_due(
 /// Calls the destructors that are due, one after the other, with no lock held and no guard around.
 ///
 /// `batch` is what the call let go; `destroyed` the handle of the registry that it destroyed, or 0.
-#[inline(never)]
 fn run_due(batch: u64, destroyed: u64) {
+    run_turn(batch, destroyed, || (), |turn| turn);
+}
+
+/// As [`run_due`], on the sweeper's thread: only what that thread let go, and behind the gate. Not `C-unwind`: there is nobody
+/// on that thread who could catch an exception, so it ends the process here.
+extern "C" fn run_swept(batch: u64) {
+    run_turn(batch, 0, core_sweeper::gate, Turn::of_its_own);
+}
+
+/// Holds what `gate` gives while it is at the list, and not while it calls the host.
+#[inline(never)]
+fn run_turn<G>(batch: u64, destroyed: u64, gate: fn() -> G, limit: fn(Turn) -> Turn) {
     let frame = std::ptr::from_ref(&batch).addr();
-    let begun = catch_unwind(|| due::begin(frame, batch, destroyed));
+    let begun = catch_unwind(|| {
+        let _gate = gate();
+        due::begin(frame, batch, destroyed).map(limit)
+    });
     let Ok(Some(turn)) = begun else { return };
+    let take = || {
+        let _gate = gate();
+        due::take(turn)
+    };
     // Nothing in this frame needs dropping: an exception of the host's may pass through it.
-    while let Ok(Some((destroy, user_data))) = catch_unwind(|| due::take(turn)) {
+    while let Ok(Some((destroy, user_data))) = catch_unwind(take) {
         // SAFETY: the host handed in the function together with its argument, and the list gives each once.
         unsafe { destroy(user_data.0) };
     }

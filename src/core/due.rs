@@ -8,9 +8,9 @@
 //! alive has let go.
 
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use super::lock::{Rank, Ranked};
+use super::lock::{Guard, Rank, Ranked};
 use super::thread_end;
 
 /// A destructor of the host's for its `user_data`.
@@ -125,8 +125,11 @@ static WAITING: AtomicUsize = AtomicUsize::new(0);
 /// a call runs its own only: the stack stays bounded however many destructors are due.
 const NESTING: usize = 16;
 
+/// A thread that a fork left behind, until somebody who has the list's lock hears of it; else [`NO_THREAD`].
+static LEFT_BEHIND: AtomicU64 = AtomicU64::new(NO_THREAD);
+
 /// Names the calling thread; also while its thread-locals are being destroyed.
-fn this_thread() -> u64 {
+pub fn this_thread() -> u64 {
     #[cfg(unix)]
     // SAFETY: `pthread_self` has no preconditions.
     return unsafe { libc::pthread_self() } as u64;
@@ -136,8 +139,25 @@ fn this_thread() -> u64 {
 
 /// Leaves to others what the calling thread, which ends, has not run: it may have ended in a destructor.
 pub fn thread_ended() {
-    let thread = this_thread();
+    leave_to_others(&mut QUEUE.lock(), this_thread());
+}
+
+/// In the child of a fork: this thread is not there any more. Takes no lock, since a child that is only to run another program
+/// may find any of them taken.
+pub fn thread_left_behind(thread: u64) {
+    LEFT_BEHIND.store(thread, Ordering::Relaxed);
+}
+
+/// The list, with what a thread had not run when a fork left it behind given to whoever comes next.
+fn queue() -> Guard<'static, Queue> {
     let mut queue = QUEUE.lock();
+    if LEFT_BEHIND.load(Ordering::Relaxed) != NO_THREAD {
+        leave_to_others(&mut queue, LEFT_BEHIND.swap(NO_THREAD, Ordering::Relaxed));
+    }
+    queue
+}
+
+fn leave_to_others(queue: &mut Queue, thread: u64) {
     queue.running.retain(|running| running.thread != thread);
     let mut at = &mut queue.newest;
     while let Some(first) = at {
@@ -155,7 +175,7 @@ pub fn append(registry: u64, list: DueList) -> u64 {
     let Some(mut first) = list.head.take() else { return 0 };
     // Where that cannot be, a batch that is left waits for the thread that gets the same name.
     thread_end::watch();
-    let mut queue = QUEUE.lock();
+    let mut queue = queue();
     queue.number += 1;
     WAITING.fetch_add(1, Ordering::Release);
     first.batch = Batch { thread: this_thread(), registry, number: queue.number };
@@ -175,6 +195,13 @@ pub struct Turn {
     own_only: bool,
 }
 
+impl Turn {
+    /// The same for the batch of the call alone, whoever has left something.
+    pub fn of_its_own(self) -> Turn {
+        Turn { own_only: true, ..self }
+    }
+}
+
 /// Begins to run destructors in a call whose stack frame is at `frame`: those of its own batch `number`, those that other
 /// calls of this thread have not run yet, and those of threads that ended; `destroyed` is the registry that the call
 /// destroyed, or 0.
@@ -182,7 +209,7 @@ pub fn begin(frame: usize, number: u64, destroyed: u64) -> Option<Turn> {
     if WAITING.load(Ordering::Acquire) == 0 {
         return None;
     }
-    let mut queue = QUEUE.lock();
+    let mut queue = queue();
     let thread = this_thread();
     // A call of this thread whose frame is not above ours has ended, if not by returning.
     queue.running.retain(|running| running.thread != thread || running.frame > frame);
@@ -196,7 +223,7 @@ pub fn begin(frame: usize, number: u64, destroyed: u64) -> Option<Turn> {
 
 /// Takes the next destructor off the list; `None` ends the turn.
 pub fn take(turn: Turn) -> Option<(Destructor, UserData)> {
-    let mut queue = QUEUE.lock();
+    let mut queue = queue();
     let Queue { newest, running, .. } = &mut *queue;
     let may_run = |batch: &Batch| {
         let left = batch.thread == turn.thread || batch.thread == NO_THREAD;

@@ -3,6 +3,7 @@
 pub(crate) mod apply;
 pub(crate) mod clock;
 pub(crate) mod counters;
+pub mod current;
 pub mod due;
 pub mod handle;
 pub mod list;
@@ -16,6 +17,7 @@ pub mod query;
 pub mod registry;
 pub mod snapshot;
 pub(crate) mod state;
+pub mod sweeper;
 pub(crate) mod table;
 pub mod tenant;
 pub(crate) mod thread_end;

@@ -11,6 +11,7 @@ use super::names::NameCounts;
 use super::partition::Partitions;
 use super::registry::Options;
 use super::snapshot::Snapshot;
+use super::sweeper::Record;
 
 /// Stands for no index.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -178,6 +179,7 @@ pub(crate) struct State {
     pub built_lists: u64,
     /// What the counters of the cache, which go on, said when this registry was made.
     pub hits_before: u64,
+    pub sweeper: Record,
 }
 
 impl Default for State {
@@ -218,6 +220,7 @@ impl Default for State {
             invalidations: 0,
             built_lists: 0,
             hits_before: 0,
+            sweeper: Record::default(),
         }
     }
 }
@@ -261,6 +264,7 @@ impl State {
         self.owners_made = 0;
         self.kinds.clear();
         self.partitions = Partitions::default();
+        self.sweeper = Record::default();
         (self.registered_total, self.reused_total) = (0, 0);
         (self.misses, self.locked_hits, self.invalidations, self.built_lists) = (0, 0, 0, 0);
     }

@@ -199,6 +199,7 @@ fn belongs(name: &str, noun: &str) -> bool {
             "mreg_owner_"
         }
         "mreg_error" => "mreg_error_",
+        "mreg_clock_system" => "mreg_registry_",
         other if other.starts_with("mreg_structure_") || other.starts_with("mreg_property_") => "mreg_schema_",
         other => noun_of(other),
     };

@@ -10,12 +10,14 @@ mod asking;
 pub mod naive;
 mod owners;
 mod random;
+mod sweeping;
 pub mod table;
 mod witness;
 
 pub use asking::*;
 pub use owners::*;
 pub use random::Random;
+pub use sweeping::*;
 pub use witness::Witness;
 
 use std::ffi::{CStr, c_char};
