@@ -9,8 +9,15 @@
 //! the thread takes is taken by it in the child: it takes them only while it holds the gate. In the child no sweeper runs until
 //! one is started there.
 
+use std::ffi::CStr;
+#[cfg(unix)]
+use std::ffi::c_void;
+#[cfg(unix)]
+use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Condvar;
+#[cfg(unix)]
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result, Status};
@@ -21,8 +28,8 @@ use super::lock::{ForkGuard, ForkRanked, Rank};
 use super::registry::{Locked, resolve, resolve_locked};
 use super::thread_end;
 
-/// The name of the thread: as long as the system lets names be.
-pub const THREAD_NAME: &str = "modelreg-sweep";
+/// The name of the thread; a system lets names have 15 bytes.
+pub const THREAD_NAME: &CStr = c"modelreg-sweep";
 
 /// The size of its stack, on which destructors of the host's run.
 pub const STACK_BYTES: usize = 1 << 20;
@@ -149,20 +156,66 @@ pub fn start(value: u64, settings: Settings, run: Run) -> Result<()> {
     Ok(())
 }
 
+/// Makes a thread that serves under this number, with every signal blocked.
+///
+/// By hand and not by `std::thread`, whose memory for a thread would be left behind in the child of a fork.
+#[cfg(unix)]
 fn make_thread(number: u64, run: Run) -> Result<()> {
+    let mut attributes = MaybeUninit::uninit();
+    let mut thread = MaybeUninit::uninit();
+    let argument = std::ptr::without_provenance_mut(number as usize);
+    // There is one such function in the library.
+    RUN.store(run as *mut (), Ordering::Release);
     let signals = Signals::block();
-    let made = std::thread::Builder::new()
-        .name(THREAD_NAME.to_owned())
-        .stack_size(STACK_BYTES)
-        .spawn(move || serve(number, run));
+    // SAFETY: the attributes are made before they are set and used, and given back afterwards; the thread's function takes any
+    // argument, and lives as long as the process, because the library stays loaded.
+    let failed = unsafe {
+        match libc::pthread_attr_init(attributes.as_mut_ptr()) {
+            0 => {
+                let attributes = attributes.as_mut_ptr();
+                libc::pthread_attr_setstacksize(attributes, STACK_BYTES);
+                libc::pthread_attr_setdetachstate(attributes, libc::PTHREAD_CREATE_DETACHED);
+                let failed = libc::pthread_create(thread.as_mut_ptr(), attributes, begin, argument);
+                libc::pthread_attr_destroy(attributes);
+                failed
+            }
+            failed => failed,
+        }
+    };
     drop(signals);
-    made.map(drop).map_err(|error| {
-        Error::new(
-            Status::ERROR_NO_THREAD,
-            "sweeper",
-            format!("sweeper: no thread could be made: {error} (raise the limit, or call mreg_sweeper_run yourself)"),
-        )
-    })
+    if failed == 0 { Ok(()) } else { Err(no_thread(&std::io::Error::from_raw_os_error(failed))) }
+}
+
+/// What the thread runs: a [`Run`].
+#[cfg(unix)]
+static RUN: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+
+#[cfg(unix)]
+extern "C" fn begin(argument: *mut c_void) -> *mut c_void {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: the name is short enough and ends with a NUL.
+    unsafe {
+        libc::pthread_setname_np(libc::pthread_self(), THREAD_NAME.as_ptr());
+    }
+    // SAFETY: `make_thread` stored a function of this type.
+    let run = unsafe { std::mem::transmute::<*mut (), Run>(RUN.load(Ordering::Acquire)) };
+    serve(argument.addr() as u64, run);
+    std::ptr::null_mut()
+}
+
+#[cfg(not(unix))]
+fn make_thread(number: u64, run: Run) -> Result<()> {
+    let name = THREAD_NAME.to_string_lossy().into_owned();
+    let made = std::thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(move || serve(number, run));
+    made.map(drop).map_err(|error| no_thread(&error))
+}
+
+fn no_thread(error: &std::io::Error) -> Error {
+    Error::new(
+        Status::ERROR_NO_THREAD,
+        "sweeper",
+        format!("sweeper: no thread could be made: {error} (raise the limit, or call mreg_sweeper_run yourself)"),
+    )
 }
 
 /// Stops a registry's sweeper, if it runs. Afterwards the sweeper's thread is not at that registry, unless this is called on that
@@ -297,8 +350,8 @@ struct Signals {
 impl Signals {
     #[cfg(all(unix, not(miri)))]
     fn block() -> Signals {
-        let mut all = std::mem::MaybeUninit::uninit();
-        let mut before = std::mem::MaybeUninit::uninit();
+        let mut all = MaybeUninit::uninit();
+        let mut before = MaybeUninit::uninit();
         // SAFETY: both are places for a set; the first is filled before it is read. The call cannot fail with these arguments,
         // so the other one is filled as well.
         unsafe {

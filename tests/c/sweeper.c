@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -159,7 +160,8 @@ static void name_and_signals(void)
         if (signal_number == SIGKILL || signal_number == SIGSTOP || (signal_number >= 32 && signal_number < SIGRTMIN)) {
             continue;
         }
-        CHECK(blocked >> (signal_number - 1) & 1);
+        /* valgrind keeps the signals of threads itself, and the system knows others. */
+        CHECK(getenv("MODELREG_VALGRIND") || (blocked >> (signal_number - 1) & 1));
     }
     /* The thread that started it takes signals as before. */
     CHECK(pthread_sigmask(SIG_SETMASK, NULL, &now) == 0);
@@ -235,6 +237,7 @@ static void use_in_child(mreg_registry by_default)
     OK(mreg_sweeper_stop(registry, NULL));
     CHECK(atomic_load(&here) == 2);
     CHECK(sweeper_threads(NULL) == 1);
+    OK(mreg_sweeper_stop(by_default, NULL));
     start(own);
     OK(mreg_registry_destroy(registry, NULL));
     OK(mreg_registry_destroy(own, NULL));
@@ -252,10 +255,16 @@ static void expect_success(pid_t child)
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+/** Ends a child, past the check of a sanitizer, which takes what threads of the parent have for lost. */
+static void end_child(void)
+{
+    syscall(SYS_exit_group, 0);
+}
+
 static void fork_beside_sweeps(mreg_registry by_default)
 {
-    int round;
-    for (round = 0; round < 60; round++) {
+    int round, rounds = getenv("MODELREG_VALGRIND") ? 10 : 60;
+    for (round = 0; round < rounds; round++) {
         atomic_int of_round[20];
         int at, sum, tries;
         pid_t child;
@@ -276,7 +285,7 @@ static void fork_beside_sweeps(mreg_registry by_default)
             }
             /* All but the one that the thread may have been calling when it was left behind. */
             CHECK(sum >= 19);
-            _exit(0);
+            end_child();
         }
         expect_success(child);
         for (tries = 0, sum = 0; sum < 20; tries++) {
@@ -306,7 +315,7 @@ static void fork_here(void *user_data)
         wait_for_sweeps(registry, 1);
         OK(mreg_sweeper_stop(registry, NULL));
         OK(mreg_registry_destroy(registry, NULL));
-        _exit(0);
+        end_child();
     }
     expect_success(child);
     atomic_store((atomic_int *)user_data, 1);
@@ -377,7 +386,7 @@ static void fork_while_a_destructor_runs(void)
         OK(mreg_sweeper_stop(own, NULL));
         OK(mreg_registry_destroy(own, NULL));
         CHECK(atomic_load(&left[0]) == 1 && atomic_load(&left[1]) == 1 && atomic_load(&left[2]) == 1);
-        _exit(0);
+        end_child();
     }
     expect_success(child);
     /* Here that thread destroys them, and nobody else. */
@@ -416,15 +425,29 @@ static void no_thread(void)
         start(registry);
         wait_for_sweeps(registry, 1);
         OK(mreg_registry_destroy(registry, NULL));
-        _exit(0);
+        end_child();
     }
     expect_success(child);
 }
 
+static pid_t parent;
+
 static void at_exit(void)
 {
-    /* The thread may be at work; calls work as ever. */
-    whole_api_works(registry);
+    mreg_registry own;
+    static atomic_int here;
+    if (getpid() != parent) {
+        return;
+    }
+    /* The thread is at work; calls work as ever. */
+    own = new_registry();
+    whole_api_works(own);
+    register_in(registry, "late", &here);
+    start(own);
+    wait_for_sweeps(registry, 2);
+    OK(mreg_registry_destroy(own, NULL));
+    CHECK(atomic_load(&here) == 1);
+    register_in(registry, "late", &here);
 }
 
 int main(void)
@@ -433,6 +456,7 @@ int main(void)
     mreg_owner app;
     pthread_t threads[2 * WRITERS];
     int numbers[WRITERS], at;
+    parent = getpid();
     CHECK(atexit(at_exit) == 0);
     registry = new_registry();
     OK(mreg_registry_default(&by_default, NULL));
