@@ -37,11 +37,13 @@
  * THREADS. Every function may be called from any thread at any time, also while another thread releases or destroys what
  *   it is about: the call finishes, or finds it gone. No lock is held while code of the host runs. No function may be
  *   called from a signal handler, unless it says so. After fork() the child may use the library only where no other thread
- *   was inside of a call; else it has to exec first.
+ *   was inside of a call, a destructor's on the sweeper's thread included; else it has to exec first. The library has one thread
+ *   of its own, while a sweeper runs: see mreg_sweeper_start. It does not come along into the child and is never waited for there.
  *
  * DESTRUCTORS. A function that can run the host's destructors says so. It runs them before it returns, when its own
  *   change is complete and visible to everyone, with no lock held. They may call any function. A C++ exception that one
  *   throws passes through the call; the others run at the thread's next such call, or when the registry is destroyed.
+ *   What the sweeper drops is destroyed on the sweeper's thread, where an exception ends the process.
  *   A call that takes user_data with a destructor takes it over whatever it returns: where it fails, the destructor runs
  *   before it returns. Only where `options` itself cannot be read (NULL, MREG_ERROR_UNALIGNED_POINTER or
  *   MREG_ERROR_STRUCT_SIZE for it) the user_data is still the caller's.
@@ -429,11 +431,11 @@ mreg_status mreg_registry_get_stats(mreg_registry registry,
                                     mreg_error *error);
 
 /**
- * For tests: lets the clock that this registry measures idle time by stand at a number of milliseconds, until it is set anew.
- * `MREG_CLOCK_SYSTEM` goes back to the system's monotonic clock, which every registry begins with.
+ * For tests: lets the clock that this registry measures idle time by stand at a number of milliseconds, until it is
+ * set anew. `MREG_CLOCK_SYSTEM` goes back to the system's monotonic clock, which every registry begins with.
  *
- * What was used later than the clock says now counts as used now, so a clock that is put back keeps no tenant for longer. Times
- * since 1970 are by the system's clock ever, and so is the interval of the sweeper.
+ * What was used later than the clock says now counts as used now, so a clock that is put back keeps no tenant for
+ * longer. Times since 1970 are by the system's clock ever, and so is the interval of the sweeper.
  *
  * Errors: as `mreg_registry_clear`. Any thread. Since 0.1.0.
  */
@@ -670,8 +672,8 @@ mreg_status mreg_owner_freshness_words(mreg_owner owner,
                                        mreg_error *error);
 
 /**
- * Counts as use of the partitions that the owner's models live in, as building its list anew would, and of the owner's own, if
- * it is there: none of them is idle.
+ * Counts as use of the partitions that the owner's models live in, as building its list anew would, and of the owner's
+ * own, if it is there: none of them is idle.
  *
  * For hosts that live on freshness words or on lists from the cache, which count as no use.
  *
@@ -811,7 +813,8 @@ typedef struct mreg_model_options {
     mreg_owner app;
     /**
      * The tenant's code, at most 255 bytes; ignored beside an owner. Empty: the thread's current tenant (see
-     * `mreg_tenant_set_current`), else `global`. A reserved code: `global`. The label of an owner's partition is refused.
+     * `mreg_tenant_set_current`), else `global`. A reserved code: `global`. The label of an owner's partition is
+     * refused.
      */
     mreg_text tenant;
     /** The schema, or `MREG_NULL`. The registry keeps its own reference; the handle stays the caller's. */
@@ -869,9 +872,8 @@ mreg_status mreg_model_unregister(mreg_model model,
  * Gives a registered model other owners: same handle, same `user_data`, at the end of the new owner's list. A model of
  * its name that the new owner has is replaced. Counts as a registration.
  *
- * `data_source`, `app` and `tenant` as in `mreg_model_options`: without any, the model moves to the thread's current tenant, else to
- * `global`. Where the call fails, nothing is changed. Runs
- * destructors.
+ * `data_source`, `app` and `tenant` as in `mreg_model_options`: without any, the model moves to the thread's current
+ * tenant, else to `global`. Where the call fails, nothing is changed. Runs destructors.
  *
  * Errors: `MREG_ERROR_NULL_HANDLE` (model only), `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
  * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_INVALID_ARGUMENT` for a data source handed in as an
@@ -1194,8 +1196,8 @@ mreg_status mreg_tenant_models(mreg_registry registry,
 /**
  * Counts as use of a tenant: it is not idle. An unknown code does nothing, and is no error.
  *
- * `code` may be any partition's label; an empty or a reserved code means `global`. For hosts that live on freshness words or on
- * lists from the cache, which count as no use.
+ * `code` may be any partition's label; an empty or a reserved code means `global`. For hosts that live on freshness
+ * words or on lists from the cache, which count as no use.
  *
  * Errors: as `mreg_tenant_get_info`, but for the struct's. Any thread. Since 0.1.0.
  */
@@ -1207,12 +1209,13 @@ mreg_status mreg_tenant_touch(mreg_registry registry,
 /**
  * Sets the calling thread's current tenant, for every registry; an empty code: none, as a thread begins.
  *
- * Calls that register models and name no tenant use it: `mreg_model_register`, `mreg_model_move` and `mreg_application_load`. A
- * code that the registry reserves means `global` there, as where it is named. The code `global`, named in the call, puts a model
- * into `global` whatever the current tenant is. Calls that ask do not look at it.
+ * Calls that register models and name no tenant use it: `mreg_model_register`, `mreg_model_move` and
+ * `mreg_application_load`. A code that the registry reserves means `global` there, as where it is named. The code
+ * `global`, named in the call, puts a model into `global` whatever the current tenant is. Calls that ask do not look
+ * at it.
  *
- * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_INVALID_NAME`; the current
- * tenant stays what it was. Any thread. Since 0.1.0.
+ * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_INVALID_NAME`; the
+ * current tenant stays what it was. Any thread. Since 0.1.0.
  */
 mreg_status mreg_tenant_set_current(const char *code,
                                     size_t code_length,
@@ -1221,8 +1224,8 @@ mreg_status mreg_tenant_set_current(const char *code,
 /**
  * The calling thread's current tenant; empty for none. Text as by `mreg_owner_name`.
  *
- * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_TOO_LONG` for an absurd `capacity`. Any thread.
- * Since 0.1.0.
+ * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_TOO_LONG` for an absurd `capacity`.
+ * Any thread. Since 0.1.0.
  */
 mreg_status mreg_tenant_current(char *buffer,
                                 size_t capacity,
@@ -1272,8 +1275,8 @@ typedef struct mreg_sweeper_options {
     /** Milliseconds from one sweep to the next, by the system's clock: 300,000 (5 minutes) unless set. Not 0. */
     uint64_t interval_ms;
     /**
-     * A tenant in which no model was put or found for so many milliseconds or longer is dropped: 1,800,000 (30 minutes) unless
-     * set. 0 drops all.
+     * A tenant in which no model was put or found for so many milliseconds or longer is dropped: 1,800,000 (30
+     * minutes) unless set. 0 drops all.
      */
     uint64_t max_idle_ms;
 } mreg_sweeper_options;
@@ -1317,26 +1320,26 @@ void mreg_sweeper_options_init(mreg_sweeper_options *options);
 void mreg_sweeper_info_init(mreg_sweeper_info *info);
 
 /**
- * Starts the registry's sweeper: from one interval from now on it drops, once an interval, the tenants but `global` that are
- * idle, as `mreg_tenant_drop_idle` does.
+ * Starts the registry's sweeper: from one interval from now on it drops, once an interval, the tenants but `global`
+ * that are idle, as `mreg_tenant_drop_idle` does.
  *
- * `options` may be NULL for the defaults. Where the sweeper runs already, it takes the new settings and its interval begins
- * anew.
+ * `options` may be NULL for the defaults. Where the sweeper runs already, it takes the new settings and its interval
+ * begins anew.
  *
- * One thread of the library's serves all registries of the process. It is made by the first start, and ends when no registry has
- * a sweeper that runs. Its name is `modelreg-sweep`, it blocks every signal, and its stack has 1 MiB. It never keeps a process
- * from ending.
+ * One thread of the library's serves all registries of the process. It is made by the first start, and ends when no
+ * registry has a sweeper that runs. Its name is `modelreg-sweep`, it blocks every signal, and its stack has 1 MiB. It
+ * never keeps a process from ending.
  *
- * The destructors of what it drops run on that thread, one after the other, with no lock held. They may call any function of
- * the library, this one and `mreg_sweeper_stop` included. They must not end the thread, nor leave with an exception or
- * `longjmp`: nobody is there to catch it, and it ends the process. While one of them runs, no registry is swept. A host whose
- * destructors cannot run on such a thread calls `mreg_sweeper_run` from a timer of its own.
+ * The destructors of what it drops run on that thread, one after the other, with no lock held. They may call any
+ * function of the library, this one and `mreg_sweeper_stop` included. They must not end the thread, nor leave with an
+ * exception or `longjmp`: nobody is there to catch it, and it ends the process. While one of them runs, no registry is
+ * swept. A host whose destructors cannot run on such a thread calls `mreg_sweeper_run` from a timer of its own.
  *
  * After `fork()` no sweeper runs in the child, until it is started there.
  *
- * Errors: `MREG_ERROR_NO_THREAD` where the system gives no thread, and then nothing is changed; `MREG_ERROR_INVALID_ARGUMENT`
- * for an interval of 0, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`, `MREG_ERROR_OUT_OF_MEMORY`; for the registry as
- * `mreg_registry_clear`. Any thread. Since 0.1.0.
+ * Errors: `MREG_ERROR_NO_THREAD` where the system gives no thread, and then nothing is changed;
+ * `MREG_ERROR_INVALID_ARGUMENT` for an interval of 0, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
+ * `MREG_ERROR_OUT_OF_MEMORY`; for the registry as `mreg_registry_clear`. Any thread. Since 0.1.0.
  */
 mreg_status mreg_sweeper_start(mreg_registry registry,
                                const mreg_sweeper_options *options,
@@ -1345,19 +1348,19 @@ mreg_status mreg_sweeper_start(mreg_registry registry,
 /**
  * Stops the registry's sweeper; its settings and counts stay. One that does not run is no error.
  *
- * When it returns, the sweeper's thread is not at this registry any more: it waits for the destructor that runs there, so do not
- * hold what that destructor waits for. Called on the sweeper's own thread, by a destructor, it does not wait. Call it before what
- * destructors need goes, at the end of a process for instance.
+ * When it returns, the sweeper's thread is not at this registry any more: it waits for the destructor that runs there,
+ * so do not hold what that destructor waits for. Called on the sweeper's own thread, by a destructor, it does not
+ * wait. Call it before what destructors need goes, at the end of a process for instance.
  *
- * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
- * `MREG_ERROR_STALE_HANDLE`. Any thread. Since 0.1.0.
+ * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`. Any thread. Since 0.1.0.
  */
 mreg_status mreg_sweeper_stop(mreg_registry registry,
                               mreg_error *error);
 
 /**
- * Sweeps once, now and on the calling thread, with the settings of the last start, or the defaults; whether the sweeper runs
- * does not matter.
+ * Sweeps once, now and on the calling thread, with the settings of the last start, or the defaults; whether the
+ * sweeper runs does not matter.
  *
  * `*dropped` is how many tenants went; it may be NULL. Runs destructors.
  *

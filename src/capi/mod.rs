@@ -132,8 +132,8 @@ fn run_due(batch: u64, destroyed: u64) {
     run_turn(batch, destroyed, || (), |turn| turn);
 }
 
-/// As [`run_due`], on the sweeper's thread: only what that thread let go, and behind the gate. Not `C-unwind`: there is nobody
-/// on that thread who could catch an exception, so it ends the process here.
+/// As [`run_due`], on the sweeper's thread: only what that thread let go, and behind the gate. Not `C-unwind`: there is
+/// nobody on that thread who could catch an exception, so it ends the process here.
 extern "C" fn run_swept(batch: u64) {
     run_turn(batch, 0, core_sweeper::gate, Turn::of_its_own);
 }

@@ -33,7 +33,8 @@ pub struct mreg_model_options {
     /// The app, or the owner of a host's kind, or `MREG_NULL`. Where there is one, it owns the model.
     pub app: mreg_owner,
     /// The tenant's code, at most 255 bytes; ignored beside an owner. Empty: the thread's current tenant (see
-    /// `mreg_tenant_set_current`), else `global`. A reserved code: `global`. The label of an owner's partition is refused.
+    /// `mreg_tenant_set_current`), else `global`. A reserved code: `global`. The label of an owner's partition is
+    /// refused.
     pub tenant: mreg_text,
     /// The schema, or `MREG_NULL`. The registry keeps its own reference; the handle stays the caller's.
     pub schema: mreg_schema,
@@ -184,9 +185,8 @@ pub unsafe extern "C-unwind" fn mreg_model_unregister(model: mreg_model, error: 
 /// Gives a registered model other owners: same handle, same `user_data`, at the end of the new owner's list. A model of
 /// its name that the new owner has is replaced. Counts as a registration.
 ///
-/// `data_source`, `app` and `tenant` as in `mreg_model_options`: without any, the model moves to the thread's current tenant, else to
-/// `global`. Where the call fails, nothing is changed. Runs
-/// destructors.
+/// `data_source`, `app` and `tenant` as in `mreg_model_options`: without any, the model moves to the thread's current
+/// tenant, else to `global`. Where the call fails, nothing is changed. Runs destructors.
 ///
 /// Errors: `MREG_ERROR_NULL_HANDLE` (model only), `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
 /// `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_INVALID_ARGUMENT` for a data source handed in as an

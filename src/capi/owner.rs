@@ -422,8 +422,8 @@ pub unsafe extern "C" fn mreg_owner_freshness_words(
     // SAFETY: as the caller promises.
     unsafe { guard(error, work) }
 }
-/// Counts as use of the partitions that the owner's models live in, as building its list anew would, and of the owner's own, if
-/// it is there: none of them is idle.
+/// Counts as use of the partitions that the owner's models live in, as building its list anew would, and of the owner's
+/// own, if it is there: none of them is idle.
 ///
 /// For hosts that live on freshness words or on lists from the cache, which count as no use.
 ///

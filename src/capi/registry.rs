@@ -342,11 +342,11 @@ pub unsafe extern "C" fn mreg_registry_get_stats(
 /// Given to `mreg_registry_set_clock` for the system's clock.
 pub const MREG_CLOCK_SYSTEM: u64 = u64::MAX;
 
-/// For tests: lets the clock that this registry measures idle time by stand at a number of milliseconds, until it is set anew.
-/// `MREG_CLOCK_SYSTEM` goes back to the system's monotonic clock, which every registry begins with.
+/// For tests: lets the clock that this registry measures idle time by stand at a number of milliseconds, until it is
+/// set anew. `MREG_CLOCK_SYSTEM` goes back to the system's monotonic clock, which every registry begins with.
 ///
-/// What was used later than the clock says now counts as used now, so a clock that is put back keeps no tenant for longer. Times
-/// since 1970 are by the system's clock ever, and so is the interval of the sweeper.
+/// What was used later than the clock says now counts as used now, so a clock that is put back keeps no tenant for
+/// longer. Times since 1970 are by the system's clock ever, and so is the interval of the sweeper.
 ///
 /// Errors: as `mreg_registry_clear`. Any thread. Since 0.1.0.
 ///

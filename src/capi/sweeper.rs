@@ -16,8 +16,8 @@ pub struct mreg_sweeper_options {
     pub struct_size: usize,
     /// Milliseconds from one sweep to the next, by the system's clock: 300,000 (5 minutes) unless set. Not 0.
     pub interval_ms: u64,
-    /// A tenant in which no model was put or found for so many milliseconds or longer is dropped: 1,800,000 (30 minutes) unless
-    /// set. 0 drops all.
+    /// A tenant in which no model was put or found for so many milliseconds or longer is dropped: 1,800,000 (30
+    /// minutes) unless set. 0 drops all.
     pub max_idle_ms: u64,
 }
 
@@ -109,26 +109,26 @@ pub unsafe extern "C" fn mreg_sweeper_info_init(info: *mut mreg_sweeper_info) {
     unsafe { super::init(info) }
 }
 
-/// Starts the registry's sweeper: from one interval from now on it drops, once an interval, the tenants but `global` that are
-/// idle, as `mreg_tenant_drop_idle` does.
+/// Starts the registry's sweeper: from one interval from now on it drops, once an interval, the tenants but `global`
+/// that are idle, as `mreg_tenant_drop_idle` does.
 ///
-/// `options` may be NULL for the defaults. Where the sweeper runs already, it takes the new settings and its interval begins
-/// anew.
+/// `options` may be NULL for the defaults. Where the sweeper runs already, it takes the new settings and its interval
+/// begins anew.
 ///
-/// One thread of the library's serves all registries of the process. It is made by the first start, and ends when no registry has
-/// a sweeper that runs. Its name is `modelreg-sweep`, it blocks every signal, and its stack has 1 MiB. It never keeps a process
-/// from ending.
+/// One thread of the library's serves all registries of the process. It is made by the first start, and ends when no
+/// registry has a sweeper that runs. Its name is `modelreg-sweep`, it blocks every signal, and its stack has 1 MiB. It
+/// never keeps a process from ending.
 ///
-/// The destructors of what it drops run on that thread, one after the other, with no lock held. They may call any function of
-/// the library, this one and `mreg_sweeper_stop` included. They must not end the thread, nor leave with an exception or
-/// `longjmp`: nobody is there to catch it, and it ends the process. While one of them runs, no registry is swept. A host whose
-/// destructors cannot run on such a thread calls `mreg_sweeper_run` from a timer of its own.
+/// The destructors of what it drops run on that thread, one after the other, with no lock held. They may call any
+/// function of the library, this one and `mreg_sweeper_stop` included. They must not end the thread, nor leave with an
+/// exception or `longjmp`: nobody is there to catch it, and it ends the process. While one of them runs, no registry is
+/// swept. A host whose destructors cannot run on such a thread calls `mreg_sweeper_run` from a timer of its own.
 ///
 /// After `fork()` no sweeper runs in the child, until it is started there.
 ///
-/// Errors: `MREG_ERROR_NO_THREAD` where the system gives no thread, and then nothing is changed; `MREG_ERROR_INVALID_ARGUMENT`
-/// for an interval of 0, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`, `MREG_ERROR_OUT_OF_MEMORY`; for the registry as
-/// `mreg_registry_clear`. Any thread. Since 0.1.0.
+/// Errors: `MREG_ERROR_NO_THREAD` where the system gives no thread, and then nothing is changed;
+/// `MREG_ERROR_INVALID_ARGUMENT` for an interval of 0, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
+/// `MREG_ERROR_OUT_OF_MEMORY`; for the registry as `mreg_registry_clear`. Any thread. Since 0.1.0.
 ///
 /// # Safety
 /// Pointers that are not NULL point to what their types say.
@@ -150,12 +150,12 @@ pub unsafe extern "C" fn mreg_sweeper_start(
 
 /// Stops the registry's sweeper; its settings and counts stay. One that does not run is no error.
 ///
-/// When it returns, the sweeper's thread is not at this registry any more: it waits for the destructor that runs there, so do not
-/// hold what that destructor waits for. Called on the sweeper's own thread, by a destructor, it does not wait. Call it before what
-/// destructors need goes, at the end of a process for instance.
+/// When it returns, the sweeper's thread is not at this registry any more: it waits for the destructor that runs there,
+/// so do not hold what that destructor waits for. Called on the sweeper's own thread, by a destructor, it does not
+/// wait. Call it before what destructors need goes, at the end of a process for instance.
 ///
-/// Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
-/// `MREG_ERROR_STALE_HANDLE`. Any thread. Since 0.1.0.
+/// Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+/// `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`. Any thread. Since 0.1.0.
 ///
 /// # Safety
 /// `error` is NULL or points to an `mreg_error`.
@@ -165,8 +165,8 @@ pub unsafe extern "C" fn mreg_sweeper_stop(registry: mreg_registry, error: *mut 
     unsafe { guard(error, || sweeper::stop(registry)) }
 }
 
-/// Sweeps once, now and on the calling thread, with the settings of the last start, or the defaults; whether the sweeper runs
-/// does not matter.
+/// Sweeps once, now and on the calling thread, with the settings of the last start, or the defaults; whether the
+/// sweeper runs does not matter.
 ///
 /// `*dropped` is how many tenants went; it may be NULL. Runs destructors.
 ///

@@ -232,8 +232,8 @@ pub unsafe extern "C" fn mreg_tenant_models(
 
 /// Counts as use of a tenant: it is not idle. An unknown code does nothing, and is no error.
 ///
-/// `code` may be any partition's label; an empty or a reserved code means `global`. For hosts that live on freshness words or on
-/// lists from the cache, which count as no use.
+/// `code` may be any partition's label; an empty or a reserved code means `global`. For hosts that live on freshness
+/// words or on lists from the cache, which count as no use.
 ///
 /// Errors: as `mreg_tenant_get_info`, but for the struct's. Any thread. Since 0.1.0.
 ///
@@ -257,12 +257,13 @@ pub unsafe extern "C" fn mreg_tenant_touch(
 
 /// Sets the calling thread's current tenant, for every registry; an empty code: none, as a thread begins.
 ///
-/// Calls that register models and name no tenant use it: `mreg_model_register`, `mreg_model_move` and `mreg_application_load`. A
-/// code that the registry reserves means `global` there, as where it is named. The code `global`, named in the call, puts a model
-/// into `global` whatever the current tenant is. Calls that ask do not look at it.
+/// Calls that register models and name no tenant use it: `mreg_model_register`, `mreg_model_move` and
+/// `mreg_application_load`. A code that the registry reserves means `global` there, as where it is named. The code
+/// `global`, named in the call, puts a model into `global` whatever the current tenant is. Calls that ask do not look
+/// at it.
 ///
-/// Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_INVALID_NAME`; the current
-/// tenant stays what it was. Any thread. Since 0.1.0.
+/// Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_INVALID_NAME`; the
+/// current tenant stays what it was. Any thread. Since 0.1.0.
 ///
 /// # Safety
 /// Pointers that are not NULL point to what their types say; `code` to `code_length` bytes.
@@ -282,8 +283,8 @@ pub unsafe extern "C" fn mreg_tenant_set_current(
 
 /// The calling thread's current tenant; empty for none. Text as by `mreg_owner_name`.
 ///
-/// Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_TOO_LONG` for an absurd `capacity`. Any thread.
-/// Since 0.1.0.
+/// Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_TOO_LONG` for an absurd `capacity`.
+/// Any thread. Since 0.1.0.
 ///
 /// # Safety
 /// Pointers that are not NULL point to what their types say; `buffer` to room for `capacity` bytes.

@@ -1,7 +1,7 @@
 //! The calling thread's current tenant.
 //!
-//! It lies in thread-locals without a destructor, so that it can be set and read as long as the thread lives, also while its
-//! other thread-locals are being destroyed.
+//! It lies in thread-locals without a destructor, so that it can be set and read as long as the thread lives, also
+//! while its other thread-locals are being destroyed.
 
 use std::cell::Cell;
 
@@ -60,7 +60,8 @@ pub fn get() -> Code {
     }
 }
 
-/// The tenant that a call is about: the one that it names, else the thread's current one, for which there has to be room.
+/// The tenant that a call is about: the one that it names, else the thread's current one, for which there has to be
+/// room.
 pub fn named_or_current<'a>(named: &'a str, room: &'a mut Code) -> &'a str {
     if !named.is_empty() {
         return named;

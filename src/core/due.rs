@@ -142,8 +142,8 @@ pub fn thread_ended() {
     leave_to_others(&mut QUEUE.lock(), this_thread());
 }
 
-/// In the child of a fork: this thread is not there any more. Takes no lock, since a child that is only to run another program
-/// may find any of them taken.
+/// In the child of a fork: this thread is not there any more. Takes no lock, since a child that is only to run another
+/// program may find any of them taken.
 pub fn thread_left_behind(thread: u64) {
     LEFT_BEHIND.store(thread, Ordering::Relaxed);
 }

@@ -15,7 +15,8 @@ use parking_lot::{Mutex, MutexGuard};
 pub enum Rank {
     /// Which registries the sweeper's thread serves, and what it is at.
     Sweeper = 0,
-    /// Held by the sweeper's thread while it takes any lock further down, so that a fork finds none of them taken by it.
+    /// Held by the sweeper's thread while it takes any lock further down, so that a fork finds none of them taken by
+    /// it.
     Gate = 1,
     /// The list of registries: which numbers are free.
     Registries = 2,
@@ -75,8 +76,8 @@ impl<T> Drop for Guard<'_, T> {
 
 /// As [`Ranked`], for a lock that is held over a fork.
 ///
-/// It is the standard library's: parking_lot keeps those who wait in a table of the process. In the child they would stand
-/// there still, and could be handed the lock.
+/// It is the standard library's: parking_lot keeps those who wait in a table of the process. In the child they would
+/// stand there still, and could be handed the lock.
 pub struct ForkRanked<T> {
     rank: Rank,
     inner: std::sync::Mutex<T>,

@@ -186,8 +186,8 @@ impl Partitions {
         self.clock.unwrap_or_else(clock::monotonic_ms)
     }
 
-    /// Lets that clock stand at a number of milliseconds, or run as the system's does. What was used later than it says now
-    /// counts as used now: a clock that was put back keeps nothing for longer.
+    /// Lets that clock stand at a number of milliseconds, or run as the system's does. What was used later than it says
+    /// now counts as used now: a clock that was put back keeps nothing for longer.
     pub fn set_clock(&mut self, milliseconds: Option<u64>) {
         self.clock = milliseconds;
         let now = self.now();

@@ -1,13 +1,13 @@
-//! The sweeper: one thread of the process that drops, for each registry whose sweeper was started, the partitions that were
-//! idle too long.
+//! The sweeper: one thread of the process that drops, for each registry whose sweeper was started, the partitions that
+//! were idle too long.
 //!
-//! The thread is made with the first start and ends when no registry wants it any more. It waits by the system's clock until
-//! the next sweep is due; what is idle is decided by the registry's clock, which tests can set. It keeps a registry's handle and
-//! not its number, so it never sweeps a later registry of that number.
+//! The thread is made with the first start and ends when no registry wants it any more. It waits by the system's clock
+//! until the next sweep is due; what is idle is decided by the registry's clock, which tests can set. It keeps a
+//! registry's handle and not its number, so it never sweeps a later registry of that number.
 //!
-//! A fork leaves the thread behind. Handlers of `pthread_atfork` take both locks of this file before it, so none of the locks that
-//! the thread takes is taken by it in the child: it takes them only while it holds the gate. In the child no sweeper runs until
-//! one is started there.
+//! A fork leaves the thread behind. Handlers of `pthread_atfork` take both locks of this file before it, so none of the
+//! locks that the thread takes is taken by it in the child: it takes them only while it holds the gate. In the child no
+//! sweeper runs until one is started there.
 
 use std::ffi::CStr;
 #[cfg(unix)]
@@ -70,8 +70,8 @@ pub struct Record {
     pub last_sweep_at_ms: i64,
 }
 
-/// Runs the destructors of a batch: code of the host's, so with no lock held. An exception that leaves a function of this kind
-/// ends the process.
+/// Runs the destructors of a batch: code of the host's, so with no lock held. An exception that leaves a function of
+/// this kind ends the process.
 pub type Run = extern "C" fn(batch: u64);
 
 struct Entry {
@@ -122,9 +122,8 @@ fn next_after(interval: Duration) -> Option<Instant> {
 
 /// Starts a registry's sweeper, or gives it new settings; the first sweep is one interval from now.
 ///
-/// # Errors
-/// As [`resolve_locked`]; `ERROR_INVALID_ARGUMENT` for an interval of 0; `ERROR_NO_THREAD`, `ERROR_OUT_OF_MEMORY`, and then
-/// nothing is changed.
+/// # Errors As [`resolve_locked`]; `ERROR_INVALID_ARGUMENT` for an interval of 0; `ERROR_NO_THREAD`,
+/// `ERROR_OUT_OF_MEMORY`, and then nothing is changed.
 pub fn start(value: u64, settings: Settings, run: Run) -> Result<()> {
     resolve(value)?;
     if settings.interval_ms == 0 {
@@ -142,8 +141,8 @@ pub fn start(value: u64, settings: Settings, run: Run) -> Result<()> {
         make_thread(number, run)?;
         (sweeper.thread, sweeper.threads_made) = (number, number);
     }
-    // Under the registry's lock, so that who destroys the registry finds the entry. Where it fails, a thread that was made
-    // for nothing finds that it has nothing to do, and ends.
+    // Under the registry's lock, so that who destroys the registry finds the entry. Where it fails, a thread that was
+    // made for nothing finds that it has nothing to do, and ends.
     let mut locked = resolve_locked(value)?;
     locked.sweeper.settings = settings;
     let interval = Duration::from_millis(settings.interval_ms);
@@ -167,8 +166,8 @@ fn make_thread(number: u64, run: Run) -> Result<()> {
     // There is one such function in the library.
     RUN.store(run as *mut (), Ordering::Release);
     let signals = Signals::block();
-    // SAFETY: the attributes are made before they are set and used, and given back afterwards; the thread's function takes any
-    // argument, and lives as long as the process, because the library stays loaded.
+    // SAFETY: the attributes are made before they are set and used, and given back afterwards; the thread's function
+    // takes any argument, and lives as long as the process, because the library stays loaded.
     let failed = unsafe {
         match libc::pthread_attr_init(attributes.as_mut_ptr()) {
             0 => {
@@ -218,8 +217,8 @@ fn no_thread(error: &std::io::Error) -> Error {
     )
 }
 
-/// Stops a registry's sweeper, if it runs. Afterwards the sweeper's thread is not at that registry, unless this is called on that
-/// thread.
+/// Stops a registry's sweeper, if it runs. Afterwards the sweeper's thread is not at that registry, unless this is
+/// called on that thread.
 ///
 /// # Errors
 /// As [`resolve`].
@@ -352,8 +351,8 @@ impl Signals {
     fn block() -> Signals {
         let mut all = MaybeUninit::uninit();
         let mut before = MaybeUninit::uninit();
-        // SAFETY: both are places for a set; the first is filled before it is read. The call cannot fail with these arguments,
-        // so the other one is filled as well.
+        // SAFETY: both are places for a set; the first is filled before it is read. The call cannot fail with these
+        // arguments, so the other one is filled as well.
         unsafe {
             libc::sigfillset(all.as_mut_ptr());
             libc::sigemptyset(before.as_mut_ptr());

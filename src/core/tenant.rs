@@ -186,8 +186,8 @@ impl Locked {
         Ok(())
     }
 
-    /// Counts as use of the partitions that a list of the owner's models, were it built now, would be: of its own, and of
-    /// those in which its models live.
+    /// Counts as use of the partitions that a list of the owner's models, were it built now, would be: of its own, and
+    /// of those in which its models live.
     pub fn touch_owner(&mut self, parts: Parts) -> Result<()> {
         let owner = self.owner_index(parts)?;
         self.renew(owner);

@@ -16,6 +16,7 @@
 
 #define WRITERS 2
 #define ROUNDS 1500
+#define OF_ROUND 300
 #define THREAD_NAME "modelreg-sweep"
 
 static mreg_registry registry;
@@ -51,15 +52,20 @@ static void count(void *user_data)
     }
 }
 
-static void register_in(mreg_registry where, const char *tenant, void *user_data)
+static void register_named(mreg_registry where, const char *name, const char *tenant, void *user_data)
 {
     mreg_model_options options = MREG_MODEL_OPTIONS_INIT;
     mreg_model model = MREG_NULL;
-    options.name = text_of("User");
+    options.name = text_of(name);
     options.tenant = text_of(tenant);
     options.user_data = user_data;
     options.destroy = count;
     OK(mreg_model_register(where, &options, &model, NULL));
+}
+
+static void register_in(mreg_registry where, const char *tenant, void *user_data)
+{
+    register_named(where, "User", tenant, user_data);
 }
 
 static mreg_sweeper_info info_of(mreg_registry of)
@@ -265,32 +271,35 @@ static void fork_beside_sweeps(mreg_registry by_default)
 {
     int round, rounds = getenv("MODELREG_VALGRIND") ? 10 : 60;
     for (round = 0; round < rounds; round++) {
-        atomic_int of_round[20];
+        atomic_int of_round[OF_ROUND];
         int at, sum, tries;
         pid_t child;
-        for (at = 0; at < 20; at++) {
-            char tenant[16];
+        for (at = 0; at < OF_ROUND; at++) {
+            char name[16];
             atomic_init(&of_round[at], 0);
-            snprintf(tenant, sizeof tenant, "round-%d", at);
-            register_in(registry, tenant, &of_round[at]);
+            snprintf(name, sizeof name, "Round%d", at);
+            register_named(registry, name, "round", &of_round[at]);
+        }
+        /* Half of the forks while destructors are being called, the others at any moment. */
+        while (round % 2 && atomic_load(&of_round[0]) == 0 && atomic_load(&of_round[OF_ROUND / 2]) == 0) {
         }
         child = fork();
         if (child == 0) {
             /* What hangs here is ended. */
             alarm(60);
             use_in_child(by_default);
-            for (at = 0, sum = 0; at < 20; at++) {
+            for (at = 0, sum = 0; at < OF_ROUND; at++) {
                 CHECK(atomic_load(&of_round[at]) <= 1);
                 sum += atomic_load(&of_round[at]);
             }
             /* All but the one that the thread may have been calling when it was left behind. */
-            CHECK(sum >= 19);
+            CHECK(sum >= OF_ROUND - 1);
             end_child();
         }
         expect_success(child);
-        for (tries = 0, sum = 0; sum < 20; tries++) {
+        for (tries = 0, sum = 0; sum < OF_ROUND; tries++) {
             CHECK(tries < 60000);
-            for (at = 0, sum = 0; at < 20; at++) {
+            for (at = 0, sum = 0; at < OF_ROUND; at++) {
                 CHECK(atomic_load(&of_round[at]) <= 1);
                 sum += atomic_load(&of_round[at]);
             }
