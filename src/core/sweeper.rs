@@ -122,7 +122,7 @@ fn next_after(interval: Duration) -> Option<Instant> {
 
 /// Starts a registry's sweeper, or gives it new settings; the first sweep is one interval from now.
 ///
-/// # Errors As [`resolve_locked`]; `ERROR_INVALID_ARGUMENT` for an interval of 0; `ERROR_NO_THREAD`,
+/// # Errors As [`resolve`], and `ERROR_POISONED`; `ERROR_INVALID_ARGUMENT` for an interval of 0; `ERROR_NO_THREAD`,
 /// `ERROR_OUT_OF_MEMORY`, and then nothing is changed.
 pub fn start(value: u64, settings: Settings, run: Run) -> Result<()> {
     resolve(value)?;
@@ -259,7 +259,7 @@ fn remove(value: u64) -> ForkGuard<'static, Sweeper> {
 /// What a registry keeps of its sweeper, and whether that runs.
 ///
 /// # Errors
-/// As [`resolve_locked`].
+/// As [`resolve`], and `ERROR_POISONED`.
 pub fn info(value: u64) -> Result<(Record, bool)> {
     let sweeper = SWEEPER.lock();
     let running = sweeper.entries.iter().any(|entry| entry.registry == value);
