@@ -1039,7 +1039,8 @@ function registerModel(model, properties) {
   const json = structureOrNone(given);
   if (isObject(dataSource)) next.dataSource = registeredOwner(dataSource, KIND_DATA_SOURCE);
   if (isObject(app)) next.app = registeredOwner(app, KIND_APP);
-  if (next.dataSource === null && next.app === null) next.tenant = currentCode();
+  // No tenant at all would be the one that the thread has for other users of the library.
+  if (next.dataSource === null && next.app === null) next.tenant = currentCode() || 'global';
 
   put(next, schemaOf(json));
   drain();
