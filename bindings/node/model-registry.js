@@ -687,8 +687,9 @@ function cleanUp(model) {
 /** Why properties have no structure. */
 class NoStructure extends Error {}
 
+// What the library takes is less: these bound the work before it is asked.
 const TEXT_LIMIT = 1 << 24;
-const DEPTH_LIMIT = 60;
+const DEPTH_LIMIT = 200;
 
 /** Objects that count by identity, and their numbers, which are never given twice. */
 const identities = new WeakMap();
