@@ -1,8 +1,8 @@
 """Builds the package, and puts the shared library into it.
 
 The library is the one that MODELREG_LIBRARY names, or the one that cargo builds where the Cargo project is found beside
-this directory. Where there is neither, the package is built without: it then finds a library at run time, or says what is
-missing. With MODELREG_LIBRARY empty (and set) none is put in.
+this directory. Where there is neither, the package is built without, and then finds a library at run time, or says what
+is missing. With MODELREG_LIBRARY empty (and set) none is put in.
 """
 
 import os
@@ -32,8 +32,8 @@ def built_by_cargo() -> Path:
         subprocess.run(command, cwd=PROJECT, check=True)
     except FileNotFoundError:
         sys.exit(
-            "modelreg: cargo is not installed, and MODELREG_LIBRARY names no library. Install a Rust toolchain, or set "
-            "MODELREG_LIBRARY to the path of libmodelreg.so (or to nothing, for a package that looks for one at run time)."
+            "modelreg: there is no cargo, and MODELREG_LIBRARY names no library. Install a Rust toolchain, or set "
+            "MODELREG_LIBRARY to the path of libmodelreg.so, or to nothing for one that looks for it at run time."
         )
     except subprocess.CalledProcessError as problem:
         sys.exit(f"modelreg: `{' '.join(command)}` ended with status {problem.returncode}")
@@ -78,7 +78,7 @@ try:
     try:
         from setuptools.command.bdist_wheel import bdist_wheel
     except ImportError:
-        from wheel.bdist_wheel import bdist_wheel  # type: ignore[no-redef]
+        from wheel.bdist_wheel import bdist_wheel
 except ImportError:
     pass
 else:

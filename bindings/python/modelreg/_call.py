@@ -86,6 +86,8 @@ class Scratch(Structure):
         self.p_flag = base + Scratch.flag.offset
         self.p_handles = base + Scratch.handles.offset
         self.p_text = base + Scratch.text.offset
+        # The bytes of the text, zeros included.
+        self.text_bytes = memoryview(self).cast("B")[Scratch.text.offset :]
 
 
 _pool: list[Scratch] = []

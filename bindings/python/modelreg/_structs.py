@@ -24,8 +24,10 @@ from ctypes import (
 class Growable(Structure):
     """A struct that begins with its own size."""
 
+    struct_size: int
+
     def __init__(self) -> None:
-        super().__init__(sizeof(type(self)))
+        self.struct_size = sizeof(self)
 
 
 class Text(Structure):
@@ -33,9 +35,8 @@ class Text(Structure):
 
     _fields_ = [("data", c_char_p), ("length", c_size_t)]
 
-    def set(self, text: str | bytes) -> None:
+    def set(self, data: bytes) -> None:
         """Points at the bytes of a text, which ctypes keeps alive as long as this struct."""
-        data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
         self.data = data
         self.length = len(data)
 

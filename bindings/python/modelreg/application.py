@@ -115,9 +115,13 @@ def load(
         give(scratch)
         return _read(registry, handle)
     error = failed(scratch)
-    if handle and isinstance(error, LoadRefusedError):
-        error.report = _read(registry, handle)
-    raise error
+    try:
+        if handle and isinstance(error, LoadRefusedError):
+            error.report = _read(registry, handle)
+        raise error
+    finally:
+        # Else it would be in a cycle with this frame.
+        del error
 
 
 def _read(registry: Registry, handle: int) -> LoadReport:

@@ -7,7 +7,36 @@ from typing import TYPE_CHECKING, Any, Optional
 if TYPE_CHECKING:
     from .application import LoadReport
 
-__all__ = ["ModelregError", "LibraryNotFoundError"]
+__all__ = [
+    "DuplicateModelError",
+    "FileError",
+    "ForeignHandleError",
+    "ForgedHandleError",
+    "FullError",
+    "InternalError",
+    "InvalidArgumentError",
+    "InvalidNameError",
+    "InvalidUtf8Error",
+    "JsonError",
+    "LibraryNotFoundError",
+    "LoadRefusedError",
+    "ModelregError",
+    "NoThreadError",
+    "NothingToLoadError",
+    "NullHandleError",
+    "NullPointerError",
+    "OutOfMemoryError",
+    "PoisonedError",
+    "SchemaError",
+    "StaleHandleError",
+    "StructSizeError",
+    "TooDeepError",
+    "TooLongError",
+    "UnalignedPointerError",
+    "UnknownBaseError",
+    "UnknownDataSourceError",
+    "WrongHandleTypeError",
+]
 
 
 class LibraryNotFoundError(ImportError):
@@ -295,5 +324,3 @@ BY_CODE: dict[int, type[ModelregError]] = {
         LoadRefusedError,
     )
 }
-
-__all__ += [kind.__name__ for kind in BY_CODE.values()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, KeysView, ValuesView
-from ctypes import addressof, c_uint64, c_void_p, create_string_buffer, sizeof, string_at
+from ctypes import addressof, c_uint64, c_void_p, create_string_buffer, sizeof
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Iterator, Mapping, Optional, TypeVar, Union
 
@@ -143,7 +143,7 @@ class Models(Mapping[str, Model], Unpicklable):
                 raise failed(scratch)
             length, count = scratch.length, scratch.count
             if length <= TEXT_ROOM:
-                raw = string_at(scratch.p_text, length)
+                raw = scratch.text_bytes[:length].tobytes()
             else:
                 text = create_string_buffer(length)
                 if native.owner_names(
@@ -250,11 +250,16 @@ class Models(Mapping[str, Model], Unpicklable):
     @property
     def names(self) -> tuple[str, ...]:
         """The names in the order of registration: the identical tuple while nothing changed."""
-        return self._now().names
+        known = self._cache
+        if self._word.value != known.owner_word or self._registry_word.value != known.registry_word:
+            known = self._ask()
+        return known.names
 
     def as_tuple(self) -> tuple[Model, ...]:
         """The models in the order of registration: the identical tuple while nothing changed."""
-        known = self._now()
+        known = self._cache
+        if self._word.value != known.owner_word or self._registry_word.value != known.registry_word:
+            known = self._ask()
         models = known.all.get(0)
         if models is None:
             wrap, found = Model._wrap, known.found

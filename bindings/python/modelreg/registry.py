@@ -26,7 +26,7 @@ from ._call import (
     number_of,
     take,
 )
-from ._keep import Keeper
+from ._keep import Keeper, releaser
 from ._native import Native
 from ._structs import FindOptions, ModelOptions, OwnerOptions, RegistryOptions, Text
 from ._structs import Memory as NativeMemory
@@ -218,6 +218,7 @@ class Registry(Unpicklable):
             pass
         self._owned = False
         self._keeper.drain()
+        releaser.remove(self._keeper)
 
     def __enter__(self) -> Registry:
         return self
@@ -321,9 +322,8 @@ class Registry(Unpicklable):
         number = options.user_data = self._keeper.keep(user_data)
         scratch = take()
         if native.owner_create(self._handle, addressof(options), scratch.p_handle, scratch.p_error):
-            error = failed(scratch)
             self._keeper.refused(number)
-            raise error
+            raise failed(scratch)
         handle: int = scratch.handle
         give(scratch)
         owner = Owner._wrap(self, handle, options.kind, name)
@@ -402,9 +402,9 @@ class Registry(Unpicklable):
             number = options.user_data = keeper.keep(user_data)
         scratch = take()
         if native.model_register(self._handle, addressof(options), scratch.p_handle, scratch.p_error):
-            error = failed(scratch)
+            # (An exception in a variable would make a cycle with this frame, and keep user_data until it is collected.)
             keeper.refused(number)
-            raise error
+            raise failed(scratch)
         handle: int = scratch.handle
         give(scratch)
         if parsed is not None:

@@ -13,6 +13,7 @@ from ._call import Unpicklable, at, do, handle_of, milliseconds_of
 from ._keep import releaser
 from ._structs import SweeperInfo as NativeSweeperInfo
 from ._structs import SweeperOptions
+from .errors import StaleHandleError
 
 if TYPE_CHECKING:
     from .registry import Registry
@@ -74,9 +75,11 @@ class Sweeper(Unpicklable):
     def stop(self) -> None:
         """Stops it. When this returns, nothing of this registry runs on its thread any more. Stopping twice is fine."""
         keeper = self._registry._keeper
-        do(native.sweeper_stop, self._registry._handle)
-        keeper.drain()
-        releaser.remove(keeper)
+        try:
+            do(native.sweeper_stop, self._registry._handle)
+        finally:
+            keeper.drain()
+            releaser.remove(keeper)
 
     def run(self) -> int:
         """Sweeps now, on the calling thread, with the settings' ``max_idle``; how many tenants were dropped."""
@@ -109,7 +112,11 @@ class Sweeper(Unpicklable):
     def __exit__(
         self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        self.stop()
+        try:
+            self.stop()
+        except StaleHandleError:
+            # The registry was closed in the block, and its sweeper with it.
+            pass
 
 
 def _duration(milliseconds: int) -> timedelta:
