@@ -59,6 +59,8 @@ class BuildWithLibrary(build_py):
         if getattr(self, "editable_mode", False):
             return
         found = library()
+        # What an earlier build left would be taken along.
+        (Path(self.build_lib) / "modelreg" / FILE_NAME).unlink(missing_ok=True)
         if found is None:
             print("modelreg: no library is put into the package; it will be looked for at run time", file=sys.stderr)
             return

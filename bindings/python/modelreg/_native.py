@@ -225,7 +225,9 @@ queue_create = _call("queue_create", PTR)
 queue_poll = _call("queue_poll", U64, PTR, PTR)
 queue_free = _call("queue_free", U64)
 
-if _missing and not os.environ.get("MODELREG_DEV_MISSING"):
+if len(_missing) > 5:
+    _missing[5:] = [f"{len(_missing) - 5} more"]
+if _missing:
     raise LibraryNotFoundError(
         f"{PATH}: it has the version {'.'.join(map(str, LIBRARY_VERSION))}, but lacks {', '.join(_missing)}; "
         "build it anew with `cargo build --release`, or name another one in MODELREG_LIBRARY"

@@ -245,7 +245,7 @@ class Finding(unittest.TestCase):
                 subprocess.run(
                     [compiler, "-shared", "-fPIC", "-x", "c", "-", "-o", str(path)], input=source.encode(), check=True
                 )
-                done = python("import modelreg", MODELREG_LIBRARY=str(path), MODELREG_DEV_MISSING="")
+                done = python("import modelreg", MODELREG_LIBRARY=str(path))
                 self.assertNotEqual(done.returncode, 0)
                 self.assertIn("LibraryNotFoundError", done.stderr)
                 self.assertIn(expected, done.stderr)
