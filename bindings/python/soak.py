@@ -1,7 +1,7 @@
 """Many changes with the sweeper at full speed, and no leak: `python soak.py [changes]`, ten million by default.
 
-Two threads register, replace, move, hold, unregister, release and clear, with `user_data` and questions between. At the end
-nothing may be in use, no object alive, and the process no larger than after the first tenth.
+Two threads register, replace, move, hold, unregister, release and clear, with `user_data` and questions between. At the
+end nothing may be in use, no object alive, and the process no larger than after the first tenth.
 """
 
 from __future__ import annotations

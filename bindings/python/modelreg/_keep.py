@@ -77,9 +77,15 @@ class Keeper:
             return
         scratch = _take()
         queue, due, flag, error = self.queue, scratch.p_due, scratch.p_flag, scratch.p_error
-        while _poll(queue, due, flag, error) == 0 and scratch.flag:
-            # The last reference may go here, and run anything, also a call that drains.
+        try:
+            while _poll(queue, due, flag, error) == 0 and scratch.flag:
+                # The last reference may go here, and run anything, also a call that drains.
+                alive.pop(scratch.due_user_data, None)
+        except BaseException:
+            # A signal came between: what was taken out of the queue must not be forgotten. A number that was seen to
+            # already, or that is of an earlier use of this scratch, finds nothing.
             alive.pop(scratch.due_user_data, None)
+            raise
         _give(scratch)
 
     def __del__(self, _free: Native = native.queue_free) -> None:

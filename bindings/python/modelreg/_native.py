@@ -75,6 +75,8 @@ if hasattr(os, "register_at_fork"):
 
 _quick, _long, PATH, LIBRARY_VERSION = _find.load()
 _missing: list[str] = []
+#: The functions that are bound, with the types of their arguments.
+BOUND: dict[str, tuple[Any, ...]] = {}
 
 U32, U64, I32, SIZE, TEXT, PTR = c_uint32, c_uint64, c_int32, c_size_t, c_char_p, c_void_p
 
@@ -87,6 +89,7 @@ def _bind(library: Any, name: str, result: Any, arguments: tuple[Any, ...]) -> A
         return None
     function.argtypes = arguments
     function.restype = result
+    BOUND[name] = arguments
     return function
 
 
@@ -139,7 +142,6 @@ owner_kind = _call("owner_kind", U64, PTR)
 owner_name = _call("owner_name", U64, PTR, SIZE, PTR)
 owner_tenant = _call("owner_tenant", U64, PTR, SIZE, PTR)
 owner_user_data = _call("owner_user_data", U64, PTR)
-owner_registry = _call("owner_registry", U64, PTR)
 owner_freshness_words = _call("owner_freshness_words", U64, PTR, PTR)
 owner_invalidate = _call("owner_invalidate", U64)
 owner_touch = _call("owner_touch", U64)
@@ -162,7 +164,6 @@ model_user_data = _call("model_user_data", U64, PTR)
 model_registered_at = _call("model_registered_at", U64, PTR)
 model_owners = _call("model_owners", U64, PTR, PTR, PTR)
 model_tenant = _call("model_tenant", U64, PTR, SIZE, PTR)
-model_registry = _call("model_registry", U64, PTR)
 
 snapshot_free = _call("snapshot_free", U64)
 snapshot_models = _call("snapshot_models", U64, PTR, SIZE, PTR, PTR)
@@ -237,4 +238,5 @@ if _missing:
 def initializer(name: str) -> Callable[[int], None]:
     """One of the library's ``_init`` functions, which take an address; for tests."""
     function: Callable[[int], None] = _bind(_quick, name, None, (PTR,))
+    BOUND.pop(name, None)
     return function

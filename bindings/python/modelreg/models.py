@@ -144,12 +144,14 @@ class Model(Unpicklable):
         A model of its name that the new owner has is replaced. Without owners it moves to the tenant, by default to the
         current one. It counts as a registration.
         """
+        from .owners import owner_handle
+
         code = tenant_for_call(tenant)
         do(
             native.model_move,
             self._handle,
-            data_source._handle if data_source is not None else 0,
-            app._handle if app is not None else 0,
+            owner_handle(data_source, "data_source"),
+            owner_handle(app, "app"),
             code,
             len(code),
         )

@@ -515,3 +515,12 @@ _CLASSES: dict[int, type[Owner]] = {KIND_DATA_SOURCE: DataSource, KIND_APP: App}
 def kind_of(handle: int) -> int:
     """The kind of an owner."""
     return number_of(native.owner_kind, handle)
+
+
+def owner_handle(owner: Optional[Owner], what: str) -> int:
+    """The handle of an owner that was handed in; 0 for ``None``."""
+    if owner is None:
+        return 0
+    if not isinstance(owner, Owner):
+        raise TypeError(f"{what} must be an owner, not {type(owner).__name__}")
+    return owner._handle

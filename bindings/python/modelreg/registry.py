@@ -36,7 +36,7 @@ from .application import LoadReport
 from .changes import Watcher
 from .errors import ModelregError, StaleHandleError
 from .models import Model, Snapshot
-from .owners import KIND_APP, KIND_DATA_SOURCE, App, DataSource, Owner, kind_of
+from .owners import KIND_APP, KIND_DATA_SOURCE, App, DataSource, Owner, kind_of, owner_handle
 from .schema import Definition, Schema
 from .sweeper import Sweeper
 from .tenants import TenantInfo, tenant_for_call, tenant_for_search
@@ -45,6 +45,9 @@ _UNNAMED_CONNECTOR = 1
 _MODEL_STRICT = 1
 _FIND_STRICT = 1
 _CLOCK_SYSTEM = (1 << 64) - 1
+
+# The objects for registries that are alive. Handles never come back.
+_registries: WeakValueDictionary[int, Registry] = WeakValueDictionary()
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,7 @@ class Registry(Unpicklable):
     def _begin(self, handle: int, keeper: Keeper) -> None:
         self._handle = handle
         self._keeper = keeper
+        _registries[handle] = self
         # One object for an owner while there is one, so that its cached lists are of use to everyone.
         self._owners: WeakValueDictionary[int, Owner] = WeakValueDictionary()
 
@@ -193,12 +197,16 @@ class Registry(Unpicklable):
 
     @classmethod
     def from_handle(cls, handle: int) -> Registry:
-        """A registry that somebody else made, by its handle; it is not closed by this object's end.
+        """A registry by its handle.
 
-        Like :meth:`default`, it takes no ``user_data`` from Python.
+        One that this package made is the same object. One that somebody else made is not closed by this object's end,
+        and like :meth:`default` takes no ``user_data`` from Python.
         """
         # A wrong handle is said here and not later.
         handle_of(native.registry_generation, handle)
+        known = _registries.get(handle)
+        if known is not None:
+            return known
         registry = cls.__new__(cls)
         registry._begin(handle, Keeper(with_queue=False))
         return registry
@@ -380,9 +388,9 @@ class Registry(Unpicklable):
         options = ModelOptions()
         options.name.set(raw)
         if data_source is not None:
-            options.data_source = data_source._handle
+            options.data_source = owner_handle(data_source, "data_source")
         if app is not None:
-            options.app = app._handle
+            options.app = owner_handle(app, "app")
         if data_source is None and app is None:
             options.tenant.set(tenant_for_call(tenant))
         if settings is not None:
@@ -506,7 +514,7 @@ class Registry(Unpicklable):
         unknown, empty or reserved code: 0. ``global`` is emptied.
         """
         raw = encode(code, "code")
-        dropped = handle_of(native.tenant_drop, self._handle, raw, len(raw), owner._handle if owner is not None else 0)
+        dropped = handle_of(native.tenant_drop, self._handle, raw, len(raw), owner_handle(owner, "owner"))
         self._keeper.drain()
         return dropped
 

@@ -120,7 +120,7 @@ class Schema(Unpicklable):
         text = encode_json(dict(definition) if isinstance(definition, Mapping) else definition)
         options = SchemaOptions()
         options.default_name.set(encode(default_name, "default_name"))
-        handles = [base.handle for base in bases]
+        handles = [_handle_of(base) for base in bases]
         array = (c_uint64 * len(handles))(*handles)
         if handles:
             options.bases = addressof(array)
@@ -211,7 +211,7 @@ class Schema(Unpicklable):
 
     def same_structure(self, other: Schema) -> bool:
         """Whether two schemas have the same structure, by comparing them and not by their fingerprints alone."""
-        return flag_of(native.schema_same_structure, self._handle, other.handle)
+        return flag_of(native.schema_same_structure, self._handle, _handle_of(other))
 
     def close(self) -> None:
         """Gives its handle back; models keep their own reference. Closing twice does nothing."""
@@ -255,7 +255,7 @@ class SchemaBuilder(Unpicklable):
 
     def base(self, base: Schema) -> SchemaBuilder:
         """Sets the base; without one it is as in a definition without a base."""
-        do(native.builder_set_base, self._handle, base.handle)
+        do(native.builder_set_base, self._handle, _handle_of(base))
         return self
 
     def settings(self, settings: Definition) -> SchemaBuilder:
@@ -305,3 +305,10 @@ class SchemaBuilder(Unpicklable):
         handle = getattr(self, "_handle", 0)
         if handle:
             _free(handle, None)
+
+
+def _handle_of(schema: Schema) -> int:
+    """The handle of a schema that was handed in."""
+    if not isinstance(schema, Schema):
+        raise TypeError(f"a schema must be a Schema, not {type(schema).__name__}")
+    return schema._handle

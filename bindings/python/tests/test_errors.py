@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ctypes
+import re
+import shutil
+import subprocess
+import tempfile
 import unittest
 from datetime import timedelta
 from typing import Any, Callable
 
-from support import SAMPLE_APP, USER, Case
+from support import ROOT, SAMPLE_APP, USER, Case
 
 import modelreg
 from modelreg import _native, _structs, errors
+
+HEADER = ROOT / "include" / "modelreg.h"
 
 
 class Statuses(unittest.TestCase):
@@ -55,6 +61,63 @@ class Statuses(unittest.TestCase):
         self.assertEqual((error.code, error.status, str(error)), (99, "MREG_UNKNOWN_STATUS", "m"))
 
 
+@unittest.skipUnless(HEADER.is_file(), "the header is not beside the tests")
+class Header(unittest.TestCase):
+    """The declarations here are those of ``include/modelreg.h``."""
+
+    #: What this package has no use for, and why.
+    NOT_BOUND = {
+        "mreg_owner_has": "the view answers it",
+        "mreg_owner_get": "the view answers it",
+        "mreg_owner_registry": "an owner knows its registry",
+        "mreg_model_registry": "a model knows its registry",
+        "mreg_log_set": "it would call Python from the library's thread",
+    }
+
+    def declared(self) -> "dict[str, int]":
+        """The functions of the header, each with its number of parameters."""
+        text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(encoding="utf-8"), flags=re.S)
+        found = re.findall(r"\b(mreg_\w+)\(([^()]*)\);", text)
+        return {name: 0 if parameters.strip() == "void" else parameters.count(",") + 1 for name, parameters in found}
+
+    def test_each_function_is_bound_with_as_many_arguments(self) -> None:
+        declared = self.declared()
+        self.assertGreater(len(declared), 80)
+        bound = {name: len(arguments) for name, arguments in _native.BOUND.items()}
+        for name, count in declared.items():
+            if name in self.NOT_BOUND or name.endswith("_init"):
+                continue
+            # Some questions are there for the finder of the library alone.
+            if name != "mreg_version":
+                self.assertEqual(bound.get(name), count, name)
+        self.assertEqual(set(bound) - set(declared), set())
+
+    def test_each_field_is_where_c_has_it(self) -> None:
+        compiler = next((each for each in ("cc", "gcc", "clang") if shutil.which(each)), None)
+        if compiler is None:
+            self.skipTest("there is no C compiler")
+        kinds: "list[type[ctypes.Structure]]" = [*_structs.INITIALIZED.values(), _structs.Text, _structs.Stamp]
+        lines, expected = [], []
+        for kind in kinds:
+            name = "mreg_" + re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+            lines.append(f"sizeof({name}), (size_t)0")
+            expected.append((ctypes.sizeof(kind), 0))
+            for field in kind._fields_:
+                lines.append(f"offsetof({name}, {field[0]}), sizeof((({name} *)0)->{field[0]})")
+                place = getattr(kind, field[0])
+                expected.append((place.offset, place.size))
+        program = (
+            f'#include "{HEADER}"\n#include <stdio.h>\nint main(void) {{\n'
+            + "".join(f'    printf("%zu %zu\\n", {line});\n' for line in lines)
+            + "    return 0;\n}\n"
+        )
+        with tempfile.TemporaryDirectory() as directory:
+            path = f"{directory}/fields"
+            subprocess.run([compiler, "-x", "c", "-", "-o", path], input=program, text=True, check=True)
+            said = subprocess.run([path], capture_output=True, text=True, check=True).stdout
+        self.assertEqual([tuple(map(int, line.split())) for line in said.splitlines()], expected)
+
+
 class WrongArguments(Case):
     def test_types(self) -> None:
         registry, db = self.registry, self.db()
@@ -66,6 +129,13 @@ class WrongArguments(Case):
             lambda: registry.register("M", settings=object()),  # type: ignore[arg-type]
             lambda: registry.register("M", tenant=5),  # type: ignore[arg-type]
             lambda: registry.register("M", marks="1"),  # type: ignore[arg-type]
+            lambda: registry.register("M", data_source="db"),  # type: ignore[arg-type]
+            lambda: registry.register("M", app=model),  # type: ignore[arg-type]
+            lambda: registry.drop_tenant("x", model),  # type: ignore[arg-type]
+            lambda: model.move(app=5),  # type: ignore[arg-type]
+            lambda: modelreg.Schema("{}", bases=["A"]),  # type: ignore[list-item]
+            lambda: modelreg.Schema({}, default_name="A").same_structure("A"),  # type: ignore[arg-type]
+            lambda: modelreg.SchemaBuilder("B").base("A"),  # type: ignore[arg-type]
             lambda: registry.find_by_name(5),  # type: ignore[arg-type]
             lambda: registry.find_by_name("M", tenant=5),  # type: ignore[arg-type]
             lambda: registry.find_by_structure(5),  # type: ignore[arg-type]

@@ -232,8 +232,8 @@ class Lifetime(Case):
         data, reference = thing()
         with self.assertRaises(modelreg.ModelregError):
             Registry.default().register("M", user_data=data)
-        with self.assertRaises(modelreg.ModelregError):
-            Registry.from_handle(self.registry.handle).app(user_data=data)
+        self.assertIs(Registry.from_handle(self.registry.handle), self.registry)
+        self.assertIs(Registry.default(), Registry.from_handle(Registry.default().handle))
         del data
         self.gone(reference)
 
