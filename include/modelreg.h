@@ -9,8 +9,8 @@
  * This file is generated from the library's source and is its reference. Read this page first: what it says holds for
  * every function.
  *
- * HANDLES. Registries, owners, models, snapshots, schemas and load reports are handles: 64-bit numbers, 0 for none. A
- *   handle is checked before anything is done with it. One that is null, of another type, of another registry, made up,
+ * HANDLES. Registries, owners, models, snapshots, schemas, load reports, watchers and queues are handles: 64-bit numbers, 0
+ *   for none. A handle is checked before anything is done with it. One that is null, of another type, of another registry, made up,
  *   or of something that is gone gets a status of its own, for ever; none is ever undefined behaviour. The top bit is
  *   always 0. The low half of a handle alone is never valid: declare handles as 64 bits wide in your language.
  *
@@ -21,7 +21,8 @@
  *
  * RESULTS. Pointers for results come last before the error. They must not be NULL unless the function says so, and must
  *   be aligned. They are set to null, 0 or false when the call fails; a text buffer is emptied, an array left as it was.
- *   (mreg_application_load fills its report also with MREG_ERROR_LOAD_REFUSED, because the report says why.)
+ *   (mreg_application_load fills its report also with MREG_ERROR_LOAD_REFUSED, and with MREG_ERROR_NOTHING_TO_LOAD where
+ *   there are problems, because the report says why.)
  *
  * TEXT IN. A pointer and a length in bytes, or MREG_NUL_TERMINATED for a length. UTF-8. (NULL, 0) is the empty text. The
  *   library reads it during the call and keeps no pointer to it. At most 64 MiB.
@@ -39,20 +40,23 @@
  *   called from a signal handler, unless it says so. After fork() the child may use the library only where no other thread
  *   was inside of a call; else it has to exec first.
  *
- * DESTRUCTORS. A function that can run the host's destructors says so. It runs them before it returns, when its own
+ * DESTRUCTORS AND CALLBACKS. A function that can run the host's destructors says so. It runs them before it returns, when its own
  *   change is complete and visible to everyone, with no lock held. They may call any function. A C++ exception that one
  *   throws passes through the call; the others run at the thread's next such call, or when the registry is destroyed.
+ *   These functions, and those that take a destructor, are also the ones that call what the host has set to be told:
+ *   watchers' callbacks (mreg_watcher_create) and the log's (mreg_log_set). What is told comes before the destructors.
  *   A call that takes user_data with a destructor takes it over whatever it returns: where it fails, the destructor runs
  *   before it returns. Only where `options` itself cannot be read (NULL, MREG_ERROR_UNALIGNED_POINTER or
- *   MREG_ERROR_STRUCT_SIZE for it) the user_data is still the caller's.
+ *   MREG_ERROR_STRUCT_SIZE for it) the user_data is still the caller's. A host that takes no callbacks gives the registry a
+ *   release queue (mreg_queue_create) instead: what has no destructor is put there at the same moment.
  *
  * HOLDING. A handle of a model holds nothing. The registry holds a registered model; the host does by mreg_model_hold,
  *   and by a snapshot that contains it. A model's user_data may be used only while the host holds the model. Once a model
  *   has left the registry, its handle is stale, unless it is held by mreg_model_hold; what a snapshot holds is then read
  *   by its position in the snapshot.
  *
- * WHAT ENDS WHAT. mreg_registry_destroy, mreg_owner_release, mreg_model_unregister, mreg_snapshot_free, mreg_schema_free and
- *   mreg_load_report_free, each in any order and each with MREG_NULL; a second call for the same thing gives
+ * WHAT ENDS WHAT. mreg_registry_destroy, mreg_owner_release, mreg_model_unregister, mreg_snapshot_free, mreg_schema_free,
+ *   mreg_load_report_free, mreg_watcher_free and mreg_queue_free, each in any order and each with MREG_NULL; a second call for the same thing gives
  *   MREG_ERROR_STALE_HANDLE. The registry does not list its owners: keep their handles.
  *
  * SINCE. Everything here is there since version 0.1.0, unless it says otherwise. While the major version is 0, the
@@ -175,8 +179,17 @@ typedef uint64_t mreg_snapshot;
 /** A parsed schema. It never changes, belongs to no registry, and may be used by many models. */
 typedef uint64_t mreg_schema;
 
+/** A schema that is being built. */
+typedef uint64_t mreg_builder;
+
 /** What loading an application did, and what was wrong with its files. */
 typedef uint64_t mreg_load_report;
+
+/** Someone who is told of what happens in a registry. */
+typedef uint64_t mreg_watcher;
+
+/** A release queue: `user_data` that is due, for a host that takes no callbacks. */
+typedef uint64_t mreg_queue;
 
 /**
  * A text of the caller's: UTF-8 bytes and their number.
@@ -193,10 +206,10 @@ typedef struct mreg_text {
 /**
  * Called once with the `user_data` that it was handed in with, when nothing holds the model or the owner any more.
  *
- * It runs on the thread whose call let go last, before that call returns, with no lock of the library held. It may call
- * any function of the library. It may throw a C++ exception, which passes through the call; leaving it with `longjmp`
- * is forbidden, and survived: what else was due runs at the thread's next call that can run destructors, or when the
- * registry is destroyed.
+ * It runs on the thread whose call let go last, before that call returns, with no lock of the library held. It may
+ * call any function of the library. It may throw a C++ exception, which passes through the call; leaving it with
+ * `longjmp` is forbidden, and survived: what else was due runs at the thread's next call that can run destructors, or
+ * when the registry is destroyed.
  */
 typedef void (*mreg_destructor)(void *user_data);
 
@@ -283,6 +296,42 @@ const char *mreg_status_text(mreg_status status);
  * Registry: one container of owners, models and tenants
  * ==================================================================================================== */
 
+/** The asker is strict: models that are not as strict are passed over. Without it those that are strict are. */
+#define MREG_FIND_STRICT 1
+
+/**
+ * What a registry's memory is used for, in bytes. Begin with `MREG_MEMORY_INIT` or `mreg_memory_init`.
+ *
+ * It is counted from the sizes of what is registered or held, not asked of the allocator, which rounds sizes up and keeps
+ * room in its tables. A schema or a name that several models share counts once in each registry.
+ */
+typedef struct mreg_memory {
+    /** `sizeof(mreg_memory)`, set by the caller. */
+    size_t struct_size;
+    /** All of the following but `reserved`. */
+    uint64_t in_use;
+    /** Slots that were used once, with names of kinds: they are reused, and never returned. */
+    uint64_t reserved;
+    /** Records of models that are registered or held. */
+    uint64_t models;
+    /** The indices by name and by structure. */
+    uint64_t indices;
+    /** Records of owners. */
+    uint64_t owners;
+    /** Lists of owners' models. */
+    uint64_t lists;
+    /** Names of models. */
+    uint64_t names;
+    /** Schemas that models use. */
+    uint64_t schemas;
+    /** Held snapshots. */
+    uint64_t snapshots;
+    /** Partitions, and configurations of data sources. */
+    uint64_t tenants;
+    /** Names of owners, labels, and settings of models. */
+    uint64_t texts;
+} mreg_memory;
+
 /** The settings of a new registry. Begin with `MREG_REGISTRY_OPTIONS_INIT` or `mreg_registry_options_init`. */
 typedef struct mreg_registry_options {
     /** `sizeof(mreg_registry_options)`, set by the caller. */
@@ -295,6 +344,11 @@ typedef struct mreg_registry_options {
     const mreg_text *reserved_tenants;
     /** How many reserved codes there are; at most 1,024. */
     size_t reserved_tenant_count;
+    /**
+     * Where `user_data` goes that is due and has no destructor, or `MREG_NULL`: it is then the host's affair when it may be
+     * let go. The queue stays the caller's; several registries may have the same.
+     */
+    mreg_queue release_queue;
 } mreg_registry_options;
 
 /**
@@ -307,9 +361,11 @@ typedef struct mreg_registry_stats {
     size_t struct_size;
     /** Registrations, also those that replaced or moved a model. */
     uint64_t registered_total;
-    /** Models that were found by their structure; 0 in this version, which has no such question yet. */
+    /** Models that were found by their structure. */
     uint64_t reused_total;
-    /** Distinct structures in each partition, summed over all partitions. */
+    /**
+     * Distinct structures in each partition, summed over all partitions. All models without properties count as one.
+     */
     uint64_t unique_structures;
     /** Partitions, without `global`. */
     uint64_t tenants;
@@ -319,7 +375,9 @@ typedef struct mreg_registry_stats {
     uint64_t owners;
     /** The generation: 1, and one more for each clear. */
     uint64_t generation;
-    /** Bytes of what is registered or held now: models, names, schemas, owners, lists, snapshots. */
+    /**
+     * Bytes of what is registered or held now; 0 when everything was let go and reclaimed. By kind: `mreg_registry_get_memory`.
+     */
     uint64_t bytes_in_use;
     /** Bytes of slots that were used once: they are reused, and never returned. */
     uint64_t bytes_reserved;
@@ -330,6 +388,31 @@ typedef struct mreg_registry_stats {
     /** Built lists that a change made out of date. */
     uint64_t cache_invalidations;
 } mreg_registry_stats;
+
+/** What `mreg_registry_find_structure` looks for. Begin with `MREG_FIND_OPTIONS_INIT` or `mreg_find_options_init`. */
+typedef struct mreg_find_options {
+    /** `sizeof(mreg_find_options)`, set by the caller. */
+    size_t struct_size;
+    /** A schema of the structure; its name, base and settings do not count. */
+    mreg_schema schema;
+    /** The current tenant's code; empty for none. A reserved code searches `global` alone. */
+    mreg_text tenant;
+    /** 0 or `MREG_FIND_STRICT`. */
+    uint32_t flags;
+    /** Models that have one of these marks are passed over. */
+    uint32_t pass_over;
+    /** Outside of `global`, models that have one of these marks are passed over as well. */
+    uint32_t pass_over_outside_global;
+    /** 0. */
+    uint32_t reserved;
+} mreg_find_options;
+
+/**
+ * Makes memory information ready for use: the same bytes as `MREG_MEMORY_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_memory_init(mreg_memory *memory);
 
 /**
  * Makes registry options ready for use: the same bytes as `MREG_REGISTRY_OPTIONS_INIT`.
@@ -353,7 +436,8 @@ void mreg_registry_stats_init(mreg_registry_stats *stats);
  * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
  * `MREG_ERROR_INVALID_ARGUMENT` for more than 1,024 reserved codes, `MREG_ERROR_INVALID_UTF8`,
  * `MREG_ERROR_TOO_LONG` and `MREG_ERROR_INVALID_NAME` for a reserved code, `MREG_ERROR_FULL` while 8,191 registries are
- * alive, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+ * alive, `MREG_ERROR_OUT_OF_MEMORY`; for the release queue `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`. Any thread. Since 0.1.0.
  */
 mreg_status mreg_registry_create(const mreg_registry_options *options,
                                  mreg_registry *registry,
@@ -423,6 +507,15 @@ mreg_status mreg_registry_get_stats(mreg_registry registry,
                                     mreg_error *error);
 
 /**
+ * What the registry's memory is used for. `memory->struct_size` is set by the caller.
+ *
+ * Errors: as `mreg_registry_get_stats`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_registry_get_memory(mreg_registry registry,
+                                     mreg_memory *memory,
+                                     mreg_error *error);
+
+/**
  * Copies the handles of all models but those in `global` (for which there is `mreg_tenant_models`), by partition in the order the partitions came to be, in each in the
  * order of registration.
  *
@@ -463,6 +556,56 @@ mreg_status mreg_registry_find_model(mreg_registry registry,
                                      size_t name_length,
                                      mreg_model *model,
                                      mreg_error *error);
+
+/**
+ * What is still alive in a registry, for the last line of a test: one line for each owner, each model that is
+ * registered or held, and each handle of a held snapshot. Each ends with the handle and a line feed. Text as by
+ * `mreg_owner_name`: empty where nothing is.
+ *
+ * A line says what it is, its name, its tenant and its owner, for models how they are held and since when (registered,
+ * or last moved; ISO 8601, UTC), and the handle in hexadecimal. The text is for people: its words may change. `*count`
+ * is the number of lines; `count` may be NULL. What was held of a registry that was destroyed can only be seen in its
+ * leak report before that: call `mreg_registry_clear` and release the owners first, and what is left is held.
+ *
+ * Errors: as `mreg_registry_clear`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_TOO_LONG`
+ * for an absurd `capacity`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_registry_leak_report(mreg_registry registry,
+                                      char *buffer,
+                                      size_t capacity,
+                                      size_t *length,
+                                      size_t *count,
+                                      mreg_error *error);
+
+/**
+ * Makes find options ready for use: the same bytes as `MREG_FIND_OPTIONS_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_find_options_init(mreg_find_options *options);
+
+/**
+ * The model whose properties have the same structure as those of `options->schema`: names in any order, types and
+ * attributes. `*model` is `MREG_NULL` where there is none; that is no error.
+ *
+ * Without a current tenant `global` is searched, then all partitions in the order they came to be; with one, `global` and
+ * then that tenant alone, so that tenants never share a model with one another. In each the model wins that was registered
+ * last. A schema without properties finds nothing. An answer counts in `reused_total`, and as use of the partition. Two
+ * structures are compared, not their fingerprints alone.
+ *
+ * This is how anonymous models are shared: the second use of a structure in a tenant finds the model that was registered
+ * for the first. The handle holds nothing: the model may be gone when it is used.
+ *
+ * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
+ * `MREG_ERROR_INVALID_ARGUMENT` for an unknown flag, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_INVALID_UTF8`,
+ * `MREG_ERROR_INVALID_NAME`, `MREG_ERROR_POISONED`; for the registry and the schema `MREG_ERROR_NULL_HANDLE`,
+ * `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`. Any
+ * thread. Since 0.1.0.
+ */
+mreg_status mreg_registry_find_structure(mreg_registry registry,
+                                         const mreg_find_options *options,
+                                         mreg_model *model,
+                                         mreg_error *error);
 
 /* ====================================================================================================
  * Owner: a data source, an app, or of a kind of the host's own
@@ -506,7 +649,8 @@ typedef struct mreg_owner_options {
     /** The host's pointer, which the library keeps and gives back. */
     void *user_data;
     /**
-     * Called with `user_data` when the owner is released, its registry is destroyed, or the call fails; may be NULL.
+     * Called with `user_data` when the owner is released, its registry is destroyed, or the call fails; may be NULL. Without
+     * it, `user_data` goes into the registry's release queue instead, if the registry has one.
      */
     mreg_destructor destroy;
 } mreg_owner_options;
@@ -552,7 +696,8 @@ mreg_status mreg_owner_kind_register(mreg_registry registry,
  * Registers an owner. Its handle is valid until `mreg_owner_release`, or until the registry is destroyed.
  *
  * Where the call fails, `options->destroy` is called with `options->user_data` before it returns, unless `options` could
- * not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`).
+ * not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`). Without a destructor, `user_data` is put into the
+ * registry's release queue at the same moment, if there is one.
  *
  * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
  * `MREG_ERROR_INVALID_ARGUMENT` for an unknown kind or flag, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_INVALID_NAME` for a
@@ -769,6 +914,9 @@ mreg_status mreg_owner_hold_models_on(mreg_owner owner,
  * Model: a named record with a schema, settings and the host's pointer
  * ==================================================================================================== */
 
+/** The model is strict whatever its settings say: a builder of the host's is. */
+#define MREG_MODEL_STRICT 1
+
 /** What a new model is to be. Begin with `MREG_MODEL_OPTIONS_INIT` or `mreg_model_options_init`. */
 typedef struct mreg_model_options {
     /** `sizeof(mreg_model_options)`, set by the caller. */
@@ -790,8 +938,15 @@ typedef struct mreg_model_options {
     mreg_text settings;
     /** The host's pointer, which the library keeps and gives back. */
     void *user_data;
-    /** Called with `user_data` once, when nothing holds the model any more, or when the call fails; may be NULL. */
+    /**
+     * Called with `user_data` once, when nothing holds the model any more, or when the call fails; may be NULL. Without it,
+     * `user_data` goes into the registry's release queue instead, if the registry has one.
+     */
     mreg_destructor destroy;
+    /** 0 or `MREG_MODEL_STRICT`. */
+    uint32_t flags;
+    /** Bits of the host's own, by which `mreg_registry_find_structure` can pass the model over. */
+    uint32_t marks;
 } mreg_model_options;
 
 /**
@@ -809,12 +964,16 @@ void mreg_model_options_init(mreg_model_options *options);
  * destructor due, also where `user_data` is the same pointer. Names of models without an owner are unique in their
  * partition.
  *
+ * A model is strict where its `strict` is exactly `true`, in its settings, else in its schema, or where the flag says so.
+ *
  * Where the call fails, nothing is changed, and `options->destroy` is called with `options->user_data` before it returns,
- * unless `options` could not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`). Runs destructors.
+ * unless `options` could not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`). Runs destructors. Without
+ * a destructor, `user_data` is put into the registry's release queue at the same moment, if there is one.
  *
  * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
  * `MREG_ERROR_INVALID_NAME`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_JSON` for settings that are no
- * JSON object, `MREG_ERROR_INVALID_ARGUMENT` for a data source handed in as an app or the reverse, `MREG_ERROR_FULL`,
+ * JSON object, `MREG_ERROR_INVALID_ARGUMENT` for an unknown flag and for a data source handed in as an app or the reverse,
+ * `MREG_ERROR_FULL`,
  * `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_POISONED`; for the registry, the owners and the schema
  * `MREG_ERROR_NULL_HANDLE` (registry only), `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE` also for an
  * owner of another registry, `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`. Any thread. Since 0.1.0.
@@ -1078,7 +1237,7 @@ typedef struct mreg_tenant_info {
     uint64_t models;
     /** Distinct names among them. */
     uint64_t names;
-    /** Distinct structures among them. */
+    /** Distinct structures among them; all models without properties count as one. */
     uint64_t structures;
     /** Owners that count in it. */
     uint64_t owners;
@@ -1279,7 +1438,10 @@ void mreg_schema_options_init(mreg_schema_options *options);
 void mreg_schema_info_init(mreg_schema_info *info);
 
 /**
- * Parses a LoopBack model definition: strict JSON, UTF-8, at most 64 MiB, nested at most 64 types deep.
+ * Parses a LoopBack model definition: strict JSON, UTF-8, at most 64 MiB, nested at most 64 types and at most 127 arrays
+ * and objects of JSON deep.
+ *
+ * Of equal keys the last counts. `base`, `options` and `properties` that are `null`, `false`, 0 or `""` are not there.
  *
  * The base is looked for in `options->bases`, then among LoopBack's built-in models; a definition without a base has
  * `PersistedModel`. `options` may be NULL. `*schema` is the caller's to free with `mreg_schema_free`.
@@ -1373,6 +1535,22 @@ mreg_status mreg_schema_to_json(mreg_schema schema,
                                 mreg_error *error);
 
 /**
+ * What kind of structure a JSON text is when it is taken for properties as it stands, and how deep it nests.
+ *
+ * `*kind` is one of the `MREG_STRUCTURE_` numbers: `MREG_STRUCTURE_ARRAY` for an array, `MREG_STRUCTURE_INVALID` for what is
+ * neither an array nor an object. `*depth` is 0 for a flat object and one more for each nesting. Every object counts, also
+ * `{"type": "string"}`: `mreg_schema_get_info` says the same of types instead.
+ *
+ * Errors: `MREG_ERROR_JSON` with line and column, `MREG_ERROR_TOO_DEEP`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_TOO_LONG`,
+ * `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_schema_classify(const char *json,
+                                 size_t json_length,
+                                 uint32_t *kind,
+                                 uint32_t *depth,
+                                 mreg_error *error);
+
+/**
  * Whether two schemas have the same structure, by comparing them and not by their fingerprints alone.
  *
  * Errors: as `mreg_schema_get_info`, but for the struct's. Any thread. Since 0.1.0.
@@ -1433,6 +1611,137 @@ mreg_status mreg_schema_property_attributes(mreg_schema schema,
                                             mreg_error *error);
 
 /* ====================================================================================================
+ * Schema builder: a schema made property by property
+ * ==================================================================================================== */
+
+/**
+ * Makes a schema builder for a model of this name: a schema without properties, based on `PersistedModel`.
+ *
+ * `*builder` is the caller's, until `mreg_builder_finish` succeeds or `mreg_builder_free` frees it. The limits of what is built
+ * are those of `mreg_schema_parse`, and so is the meaning of a name that is added twice: the last one counts.
+ *
+ * Errors: `MREG_ERROR_INVALID_NAME` for an empty name and for a control character, `MREG_ERROR_INVALID_UTF8`,
+ * `MREG_ERROR_TOO_LONG`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_FULL`,
+ * `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_builder_create(const char *name,
+                                size_t name_length,
+                                mreg_builder *builder,
+                                mreg_error *error);
+
+/**
+ * Bases the schema on another one, whose properties it inherits. The handle of the base stays the caller's.
+ *
+ * Errors: for both handles `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_builder_set_base(mreg_builder builder,
+                                  mreg_schema base,
+                                  mreg_error *error);
+
+/**
+ * Gives the schema settings: a JSON object with any members but `name`, `base`, `properties` and `options`. It takes the place
+ * of earlier settings.
+ *
+ * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_JSON`, `MREG_ERROR_SCHEMA`, `MREG_ERROR_TOO_DEEP`,
+ * `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread.
+ * Since 0.1.0.
+ */
+mreg_status mreg_builder_set_settings(mreg_builder builder,
+                                      const char *settings,
+                                      size_t settings_length,
+                                      mreg_error *error);
+
+/**
+ * Adds a property whose type has a name: a built-in type in any case, such as `string`, or a model, which need not be defined.
+ *
+ * `attributes` is a JSON object with any members but `type`, such as `{"required": true}`; it may be empty. While an array is
+ * open (`mreg_builder_open_array`) it adds the element of the array, which has neither name nor attributes.
+ *
+ * Errors: as `mreg_builder_set_settings`; `MREG_ERROR_SCHEMA` for a name with a `.`, an empty type, and a second element.
+ * Nothing is changed. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_builder_add(mreg_builder builder,
+                             const char *name,
+                             size_t name_length,
+                             const char *type_name,
+                             size_t type_name_length,
+                             const char *attributes,
+                             size_t attributes_length,
+                             mreg_error *error);
+
+/**
+ * Hides the inherited property of this name, if there is one.
+ *
+ * Errors: as `mreg_builder_add`. Nothing is changed. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_builder_hide(mreg_builder builder,
+                              const char *name,
+                              size_t name_length,
+                              mreg_error *error);
+
+/**
+ * Opens a property whose type is an anonymous model: what is added until `mreg_builder_close` are its properties.
+ *
+ * `attributes` are the property's, as in `mreg_builder_add`. While an array is open, the anonymous model is its element, without
+ * name and attributes.
+ *
+ * Errors: as `mreg_builder_add`, `MREG_ERROR_TOO_DEEP` past 64 types in one another. Nothing is changed. Any thread. Since
+ * 0.1.0.
+ */
+mreg_status mreg_builder_open_object(mreg_builder builder,
+                                     const char *name,
+                                     size_t name_length,
+                                     const char *attributes,
+                                     size_t attributes_length,
+                                     mreg_error *error);
+
+/**
+ * Opens a property whose type is an array: the one type that is added, or opened and closed, until `mreg_builder_close` is that
+ * of its elements. Closed without one it is an array of anything.
+ *
+ * Otherwise as `mreg_builder_open_object`.
+ *
+ * Errors: as `mreg_builder_open_object`. Nothing is changed. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_builder_open_array(mreg_builder builder,
+                                    const char *name,
+                                    size_t name_length,
+                                    const char *attributes,
+                                    size_t attributes_length,
+                                    mreg_error *error);
+
+/**
+ * Closes the type that was opened last.
+ *
+ * Errors: as `mreg_builder_set_base`, `MREG_ERROR_INVALID_ARGUMENT` where no type is open, `MREG_ERROR_OUT_OF_MEMORY`. Any
+ * thread. Since 0.1.0.
+ */
+mreg_status mreg_builder_close(mreg_builder builder,
+                               mreg_error *error);
+
+/**
+ * Makes the schema, and frees the builder. Where it fails, the builder is as it was.
+ *
+ * `*schema` is the caller's to free with `mreg_schema_free`.
+ *
+ * Errors: as `mreg_builder_close`, there for types that are still open; `MREG_ERROR_TOO_DEEP`, `MREG_ERROR_FULL`,
+ * `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_builder_finish(mreg_builder builder,
+                                mreg_schema *schema,
+                                mreg_error *error);
+
+/**
+ * Frees a builder without making its schema. `MREG_NULL` does nothing and succeeds.
+ *
+ * Errors: `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
+ * `MREG_ERROR_STALE_HANDLE` where it was freed or finished before. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_builder_free(mreg_builder builder, mreg_error *error);
+
+/* ====================================================================================================
  * Application: a directory of definitions, loaded in one call
  * ==================================================================================================== */
 
@@ -1452,7 +1761,10 @@ typedef struct mreg_load_options {
     uint32_t reserved;
     /** The environment whose files `<file>.<environment>.json` are merged; empty for none. */
     mreg_text environment;
-    /** The name of the application's owner; empty for the name of the directory. */
+    /**
+     * The name of the application's owner; empty for the name of the directory. Where no owner can have that name, it is
+     * a problem, and the name is `app`.
+     */
     mreg_text app_name;
     /** The tenant of models that have neither a data source nor the app; empty for `global`. */
     mreg_text tenant;
@@ -1462,15 +1774,18 @@ typedef struct mreg_load_options {
 typedef struct mreg_load_info {
     /** `sizeof(mreg_load_info)`, set by the caller. */
     size_t struct_size;
-    /** 1 where the registry was changed; 0 where all or nothing was asked for and a problem was found. */
+    /**
+     * 1 where the registry was changed; 0 where nothing could be loaded, or all or nothing was asked for, and a problem
+     * was found.
+     */
     uint32_t loaded;
     /** 0. */
     uint32_t reserved;
     /** The application's owner; `MREG_NULL` where none was registered. */
     mreg_owner app;
-    /** Data sources that the configuration has. */
+    /** Data sources that the configuration has, without those that were left out. */
     uint64_t data_sources;
-    /** Files of `models` that define a model. */
+    /** Files of `models` that define a model, also one that an earlier file defines. */
     uint64_t models;
     /** Members of their own `properties`: equal keys once, inherited and nested ones apart. */
     uint64_t properties;
@@ -1496,7 +1811,7 @@ typedef struct mreg_problem {
     char message[512];
     /** The name of the offending thing. */
     char name[256];
-    /** The file, relative to the directory. */
+    /** The file, relative to the directory; `.` for the directory itself. */
     char file[256];
 } mreg_problem;
 
@@ -1522,35 +1837,41 @@ void mreg_load_info_init(mreg_load_info *info);
 void mreg_problem_init(mreg_problem *problem);
 
 /**
- * Loads a LoopBack application into a registry: the directory that holds `datasources.json`,
- * `model-config.json` and the definitions in `models`.
+ * Loads a LoopBack application into a registry: the directory that holds `datasources.json`, `model-config.json` and
+ * the definitions in `models`.
  *
  * Each data source becomes an owner of its name, and the application one, unless `MREG_LOAD_WITHOUT_APP` is set. Each
  * model is registered for the data source that `model-config.json` gives it, and for the app where that file lists it.
- * `<file>.local.json`, and with an environment `<file>.<environment>.json`, are merged over the two configuration files;
- * files whose name begins with `_` are skipped. A base is looked for among the application's models, then among
+ * `<file>.local.json`, and with an environment `<file>.<environment>.json`, are merged over the two configuration
+ * files; files whose name begins with `_` are skipped. A base is looked for among the application's models, then among
  * LoopBack's built-in ones. The change is one: nobody sees a part of it.
  *
  * A file that is not JSON, a base that nothing defines, a property of an impossible type, a data source that is not
- * configured and a name that two files define are problems: they are listed in the report with file, line, column and
- * reason, and the rest is loaded, unless `MREG_LOAD_ALL_OR_NOTHING` is set.
+ * configured, a name that two files define and an entry of `model-config.json` that is no object are problems: they are
+ * listed in the report with file, line, column and reason, and the rest is loaded, unless `MREG_LOAD_ALL_OR_NOTHING`
+ * is set. So are names and settings that `mreg_owner_create` and `mreg_model_register` would refuse; a data source
+ * with one is left out, and the models on it then have none. JSON nests at most 127 arrays and objects deep. Of the
+ * problems with the properties of one definition at most 1,000 are listed, and one more that counts the others. Of the
+ * files that define one name, the first in the order of the files' names wins.
  *
- * Models are registered in the order of their files' names. A definition without a name takes its file's in upper camel case
- * (`data-source.json`: `DataSource`); a model that `model-config.json` does not list has no app, and without a data source
- * lives in `options->tenant`. Entries of `model-config.json` that no file defines are ignored, also those of built-in models;
- * so is an environment that no file belongs to. Each call makes new owners: release those of the call before.
+ * Models are registered in the order of their files' names, those without an owner last. A definition without a name
+ * takes its file's in upper camel case (`data-source.json`: `DataSource`); a model that `model-config.json` does not
+ * list has no app, and without a data source lives in `options->tenant`. Entries of `model-config.json` that no file
+ * defines are ignored, also those of built-in models; so is an environment that no file belongs to. Each call makes
+ * new owners: release those of the call before.
  *
- * `options` may be NULL. `*report` is the caller's to free with `mreg_load_report_free`; it is also filled where the call
- * gives `MREG_ERROR_LOAD_REFUSED`. The owners stay until they are released. Runs destructors of models that were
- * replaced.
+ * `options` may be NULL. `*report` is the caller's to free with `mreg_load_report_free`; it is also filled where the
+ * call gives `MREG_ERROR_LOAD_REFUSED`, and `MREG_ERROR_NOTHING_TO_LOAD` where there are problems to read. The owners
+ * stay until they are released. Runs destructors of models that were replaced.
  *
- * Errors: `MREG_ERROR_IO` for a directory that cannot be read, `MREG_ERROR_NOTHING_TO_LOAD` where it has neither a data
- * source nor a model, `MREG_ERROR_LOAD_REFUSED` where all or nothing was asked for and a problem was found,
- * `MREG_ERROR_INVALID_ARGUMENT` for an unknown flag and for an environment that cannot be part of a file's name,
- * `MREG_ERROR_FULL`, `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`,
- * `MREG_ERROR_STRUCT_SIZE`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_INVALID_NAME`, `MREG_ERROR_TOO_LONG`,
- * `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
- * `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_POISONED`; nothing is changed. Any thread. Since 0.1.0.
+ * Errors: `MREG_ERROR_IO` for a directory that cannot be read, `MREG_ERROR_NOTHING_TO_LOAD` where it has neither a
+ * data source nor a model that could be loaded, `MREG_ERROR_LOAD_REFUSED` where all or nothing was asked for and a
+ * problem was found, `MREG_ERROR_INVALID_ARGUMENT` for an unknown flag and for an environment that cannot be part of a
+ * file's name, `MREG_ERROR_FULL`, `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_NULL_POINTER`,
+ * `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_INVALID_NAME`,
+ * `MREG_ERROR_TOO_LONG`, `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_POISONED`; nothing is changed. Any thread. Since
+ * 0.1.0.
  */
 mreg_status mreg_application_load(mreg_registry registry,
                                   const char *directory,
@@ -1602,6 +1923,290 @@ mreg_status mreg_load_report_problem(mreg_load_report report,
                                      mreg_error *error);
 
 /* ====================================================================================================
+ * Watcher: what happens in a registry
+ * ==================================================================================================== */
+
+/** A model was registered: `model`, `owner`, `name`, `tenant`. */
+#define MREG_CHANGE_REGISTERED 1
+
+/** A model was registered in the place of another: as above, and `replaced`, which is no longer registered. */
+#define MREG_CHANGE_REPLACED 2
+
+/** A model was given other owners: as above; `replaced` where it took the place of one, else `MREG_NULL`. */
+#define MREG_CHANGE_MOVED 3
+
+/**
+ * A model went, by itself or with its owner or its tenant: `model`, `owner`, `name` and `tenant` as they were. Not for
+ * a model that was replaced, and not for those of a clear or of a registry that was destroyed.
+ */
+#define MREG_CHANGE_REMOVED 4
+
+/**
+ * A tenant went, or `global` was emptied by `mreg_tenant_drop`: `tenant`, and in `count` how many names went with it.
+ * It comes after its models' `MREG_CHANGE_REMOVED`.
+ */
+#define MREG_CHANGE_TENANT_DROPPED 5
+
+/** The registry was cleared: `count` models went. */
+#define MREG_CHANGE_CLEARED 6
+
+/**
+ * An owner was released: `owner`, `name`, `tenant`. It comes after its models and, where that went with it, its
+ * tenant.
+ */
+#define MREG_CHANGE_OWNER_RELEASED 7
+
+/** The registry was destroyed: `count` models went. It is the last change. */
+#define MREG_CHANGE_DESTROYED 8
+
+/** `count` changes could not be kept, up to the one with this `sequence`: ask the registry for what is there. */
+#define MREG_CHANGE_LOST 9
+
+/** One thing that happened in a registry. Begin with `MREG_CHANGE_INIT` or `mreg_change_init`. */
+typedef struct mreg_change {
+    /** `sizeof(mreg_change)`, set by the caller; in a callback by the library. */
+    size_t struct_size;
+    /** One of the `MREG_CHANGE_` numbers. */
+    uint32_t kind;
+    /** 0. */
+    uint32_t reserved;
+    /** Its number: while a registry has a watcher, each of its changes gets the next one. */
+    uint64_t sequence;
+    /** When it happened: milliseconds since the first of January 1970, UTC. Of lost changes: when that is told. */
+    int64_t at_ms;
+    /** The registry. */
+    mreg_registry registry;
+    /** The owner that has the model, or that went; `MREG_NULL` for none. */
+    mreg_owner owner;
+    /** The model; `MREG_NULL` for none. The handle holds nothing: the model may be gone by now. */
+    mreg_model model;
+    /** The model whose place it took, stale by now; `MREG_NULL` for none. */
+    mreg_model replaced;
+    /** How many, for the kinds that say so. */
+    uint64_t count;
+    /** The name of the model or the owner: UTF-8, NUL-terminated, cut at a character's boundary. */
+    char name[256];
+    /** The label of the partition: a tenant's code, `global`, `ds_...` or `app_...`. UTF-8, NUL-terminated. */
+    char tenant[256];
+} mreg_change;
+
+/**
+ * Called with each change of a registry.
+ *
+ * It is called on the thread that made the change, before that call returns, when the whole change is complete and
+ * visible to everyone, with no lock of the library held, and before the destructors that the call made due. A thread
+ * is told of its changes in the order in which it made them; of those of several threads `sequence` says the order,
+ * and they may be told at the same time, each by its own thread. `change` may be read until the callback returns. It
+ * may call any function of the library, also to free its own watcher or to destroy the registry; what it changes is
+ * told before its own call returns. It may throw a C++ exception, which passes through the call; leaving it with
+ * `longjmp` is forbidden, and survived, as in a destructor.
+ */
+typedef void (*mreg_change_callback)(void *user_data, const struct mreg_change *change);
+
+/** How a watcher is told. Begin with `MREG_WATCHER_OPTIONS_INIT` or `mreg_watcher_options_init`. */
+typedef struct mreg_watcher_options {
+    /** `sizeof(mreg_watcher_options)`, set by the caller. */
+    size_t struct_size;
+    /** Without a callback: how many changes are kept until they are polled; 0 for 1,024, at most 1,048,576. */
+    size_t capacity;
+    /** Called with each change; NULL for a watcher that is polled. */
+    mreg_change_callback callback;
+    /** The host's pointer, which the callback and `destroy` get. */
+    void *user_data;
+    /**
+     * Called with `user_data` once, when the watcher is freed and no callback of it is running, or when the call
+     * fails; may be NULL.
+     */
+    mreg_destructor destroy;
+} mreg_watcher_options;
+
+/**
+ * Makes a change ready for use: the same bytes as `MREG_CHANGE_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_change_init(mreg_change *change);
+
+/**
+ * Makes watcher options ready for use: the same bytes as `MREG_WATCHER_OPTIONS_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_watcher_options_init(mreg_watcher_options *options);
+
+/**
+ * Begins to watch a registry.
+ *
+ * With a callback, that is called with each change, and nothing is lost but for want of memory. Without one, changes
+ * are kept to be polled; where there is no room for another, the oldest goes, and in the place of those that went
+ * comes one `MREG_CHANGE_LOST` with their number. A registry may have several watchers; each is told of everything. A
+ * load is told as a registration for each of its models, when all of it has been done.
+ *
+ * `options` may be NULL for a watcher that is polled. `*watcher` is the caller's to free with `mreg_watcher_free`; it
+ * outlives the registry, and can be polled to the end. What it keeps is not in the registry's `bytes_in_use`.
+ *
+ * Where the call fails, `options->destroy` is called with `options->user_data` before it returns, unless `options`
+ * could not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`).
+ *
+ * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
+ * `MREG_ERROR_INVALID_ARGUMENT` for a capacity past the limit, `MREG_ERROR_NULL_HANDLE`,
+ * `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`,
+ * `MREG_ERROR_POISONED`, `MREG_ERROR_FULL`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_watcher_create(mreg_registry registry,
+                                const mreg_watcher_options *options,
+                                mreg_watcher *watcher,
+                                mreg_error *error);
+
+/**
+ * Takes the oldest change that a watcher keeps. `*found` is false, and `change` empty, where there is none.
+ *
+ * `change->struct_size` is set by the caller. Several threads may poll one watcher: each change goes to one of them.
+ *
+ * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_INVALID_ARGUMENT` for a watcher with a callback,
+ * `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`; nothing is taken out. Any
+ * thread. Since 0.1.0.
+ */
+mreg_status mreg_watcher_poll(mreg_watcher watcher,
+                              mreg_change *change,
+                              bool *found,
+                              mreg_error *error);
+
+/**
+ * Frees a watcher: no callback of it begins any more, also not for changes that were made before; one that another
+ * thread is inside of goes on. `MREG_NULL` does nothing and succeeds.
+ *
+ * `options->destroy` is called before it returns, or where a callback of it is running, before the call returns that
+ * runs the last one. Runs destructors.
+ *
+ * Errors: `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
+ * `MREG_ERROR_STALE_HANDLE` where it was freed before. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_watcher_free(mreg_watcher watcher,
+                              mreg_error *error);
+
+/* ====================================================================================================
+ * Release queue: user_data that is due, for hosts that take no callbacks
+ * ==================================================================================================== */
+
+/** The `user_data` was a model's. */
+#define MREG_DUE_MODEL 1
+
+/** The `user_data` was an owner's. */
+#define MREG_DUE_OWNER 2
+
+/** `user_data` that nothing holds any more. Begin with `MREG_DUE_INIT` or `mreg_due_init`. */
+typedef struct mreg_due {
+    /** `sizeof(mreg_due)`, set by the caller. */
+    size_t struct_size;
+    /** `MREG_DUE_MODEL` or `MREG_DUE_OWNER`. */
+    uint32_t kind;
+    /** 0. */
+    uint32_t reserved;
+    /**
+     * The handle that the model or owner had, stale by now; `MREG_NULL` where the call that was to register it failed.
+     */
+    uint64_t handle;
+    /** The pointer that was handed in with it: the library has forgotten it. */
+    void *user_data;
+} mreg_due;
+
+/**
+ * Makes a record of what is due ready for use: the same bytes as `MREG_DUE_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_due_init(mreg_due *due);
+
+/**
+ * Makes a release queue, to be given to registries in `mreg_registry_options`.
+ *
+ * In such a registry, `user_data` that is not NULL and has no destructor is put into the queue when a destructor would
+ * have been called: when nothing holds the model any more, when the owner is gone, or when the call that it was handed
+ * to fails; before the call returns that let go, whichever thread made it, also after the registry is destroyed for
+ * what was held. Nothing is ever left out for want of memory: the record is made when the `user_data` is handed in.
+ * What has a destructor does not go through the queue. Only where a call refuses the handle of the registry itself is
+ * there no queue: `error->name` is `registry`, and the `user_data` stays the caller's.
+ *
+ * `*queue` is the caller's to free with `mreg_queue_free`. What waits in it is the host's to fetch, and is in no
+ * registry's `bytes_in_use`.
+ *
+ * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_FULL`.
+ * Any thread. Since 0.1.0.
+ */
+mreg_status mreg_queue_create(mreg_queue *queue,
+                              mreg_error *error);
+
+/**
+ * Takes the oldest out of a release queue. `*found` is false, and `due` empty, where there is nothing in it.
+ *
+ * `due->struct_size` is set by the caller. What one call let go comes in the order in which it was let go. Several
+ * threads may poll one queue: each record goes to one of them.
+ *
+ * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`,
+ * `MREG_ERROR_STRUCT_SIZE`; nothing is taken out. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_queue_poll(mreg_queue queue,
+                            mreg_due *due,
+                            bool *found,
+                            mreg_error *error);
+
+/**
+ * Frees a release queue. What is left in it, and what would come later from registries that have it, is dropped.
+ * `MREG_NULL` does nothing and succeeds.
+ *
+ * Errors: `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
+ * `MREG_ERROR_STALE_HANDLE` where it was freed before. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_queue_free(mreg_queue queue,
+                            mreg_error *error);
+
+/* ====================================================================================================
+ * Log
+ * ==================================================================================================== */
+
+/** No messages. */
+#define MREG_LOG_OFF 0
+
+/** Internal errors of the library. */
+#define MREG_LOG_ERROR 1
+
+/** Problems of files that were loaded, and changes that a watcher lost. */
+#define MREG_LOG_WARNING 2
+
+/** Registries that were cleared and destroyed, applications that were loaded, tenants that were swept. */
+#define MREG_LOG_INFO 3
+
+/** Tenants that came to be and went, owners that were released. */
+#define MREG_LOG_DEBUG 4
+
+/**
+ * Called with each message of the log: one sentence, UTF-8, of `length` bytes and a NUL, at most 1,023 bytes.
+ * `message` may be read until it returns.
+ *
+ * It is called as an `mreg_change_callback` is: on the thread whose call the message is about, before that call
+ * returns, with no lock held. It may call any function, and throw a C++ exception.
+ */
+typedef void (*mreg_log_callback)(void *user_data, uint32_t level, const char *message, size_t length);
+
+/**
+ * Sets who gets the messages of the library, for the whole process; whoever had them before gets no more.
+ *
+ * `max_level` is the last level that is wanted: `MREG_LOG_ERROR` for errors alone, `MREG_LOG_DEBUG` for all. Messages
+ * that nobody wants are not made. `callback` NULL or `MREG_LOG_OFF`: nobody gets any, as it is at the beginning. An
+ * internal error of a call that says nothing of destructors is told by the thread's next call that does. When this
+ * returns, another thread may still be inside of the callback that was set before.
+ *
+ * Errors: `MREG_ERROR_INVALID_ARGUMENT` for a level that there is not. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_log_set(uint32_t max_level,
+                         mreg_log_callback callback,
+                         void *user_data,
+                         mreg_error *error);
+
+/* ====================================================================================================
  * Initializers of the structs above: the same bytes as their _init functions give
  * ==================================================================================================== */
 
@@ -1609,13 +2214,15 @@ mreg_status mreg_load_report_problem(mreg_load_report report,
 #define MREG_TEXT_EMPTY {NULL, 0}
 /** Initializes an mreg_text with a NUL-terminated string. */
 #define MREG_TEXT(string) {(string), MREG_NUL_TERMINATED}
-#define MREG_REGISTRY_OPTIONS_INIT {sizeof(mreg_registry_options), 0, 0, NULL, 0}
+#define MREG_REGISTRY_OPTIONS_INIT {sizeof(mreg_registry_options), 0, 0, NULL, 0, 0}
 #define MREG_REGISTRY_STATS_INIT {sizeof(mreg_registry_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 #define MREG_OWNER_OPTIONS_INIT \
     {sizeof(mreg_owner_options), 0, 0, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, \
      MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, NULL, NULL}
+#define MREG_MEMORY_INIT {sizeof(mreg_memory), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define MREG_FIND_OPTIONS_INIT {sizeof(mreg_find_options), 0, MREG_TEXT_EMPTY, 0, 0, 0, 0}
 #define MREG_MODEL_OPTIONS_INIT \
-    {sizeof(mreg_model_options), MREG_TEXT_EMPTY, 0, 0, MREG_TEXT_EMPTY, 0, MREG_TEXT_EMPTY, NULL, NULL}
+    {sizeof(mreg_model_options), MREG_TEXT_EMPTY, 0, 0, MREG_TEXT_EMPTY, 0, MREG_TEXT_EMPTY, NULL, NULL, 0, 0}
 #define MREG_TENANT_INFO_INIT {sizeof(mreg_tenant_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""}
 #define MREG_SCHEMA_OPTIONS_INIT {sizeof(mreg_schema_options), MREG_TEXT_EMPTY, NULL, 0}
 #define MREG_SCHEMA_INFO_INIT {sizeof(mreg_schema_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}}
@@ -1623,6 +2230,9 @@ mreg_status mreg_load_report_problem(mreg_load_report report,
     {sizeof(mreg_load_options), 0, 0, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY}
 #define MREG_LOAD_INFO_INIT {sizeof(mreg_load_info), 0, 0, 0, 0, 0, 0, 0}
 #define MREG_PROBLEM_INIT {sizeof(mreg_problem), 0, 0, 0, 0, 0, "", "", ""}
+#define MREG_CHANGE_INIT {sizeof(mreg_change), 0, 0, 0, 0, 0, 0, 0, 0, 0, "", ""}
+#define MREG_WATCHER_OPTIONS_INIT {sizeof(mreg_watcher_options), 0, NULL, NULL, NULL}
+#define MREG_DUE_INIT {sizeof(mreg_due), 0, 0, 0, NULL}
 
 #ifdef __cplusplus
 } /* extern "C" */

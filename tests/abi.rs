@@ -133,8 +133,8 @@ const CANNOT_PANIC: [&str; 7] = [
     "mreg_version_string",
 ];
 
-/// The helpers of `src/capi/mod.rs` that leave an exported function nothing to panic with.
-const GUARDS: [&str; 4] = ["guard", "guard_text", "guard_due", "init"];
+/// The helpers of `src/capi` that leave an exported function nothing to panic with.
+const GUARDS: [&str; 5] = ["guard", "guard_text", "guard_due", "guard_change", "init"];
 
 /// Whether the code calls a function of this name.
 fn calls(code: &str, name: &str) -> bool {
@@ -185,13 +185,15 @@ fn every_exported_function_is_guarded() {
 
 #[test]
 fn the_guards_catch_panics() {
-    let text = fs::read_to_string(root().join("src/capi/mod.rs")).expect("the source can be read");
+    let text = ["src/capi/mod.rs", "src/capi/builder.rs"]
+        .map(|file| fs::read_to_string(root().join(file)).expect("the source can be read"))
+        .concat();
     let body = |name: &str| {
         let (_, rest) = text.split_once(&format!("unsafe fn {name}")).unwrap_or_else(|| panic!("{name} is not there"));
         rest.split_once("\n}").expect("a function has an end").0.split_once("{\n").expect("a function has a body").1
     };
     assert!(body("guard(").contains("catch_unwind(AssertUnwindSafe(work))"));
-    for name in ["guard_text", "guard_due"] {
+    for name in ["guard_text", "guard_due", "guard_change"] {
         assert!(calls(body(name), "guard"), "{name} does not go through guard");
     }
     // This one stores a constant.

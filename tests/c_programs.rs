@@ -194,7 +194,19 @@ fn loopback_app_shows_every_application() {
     };
     let empty = scratch.join("empty");
     fs::create_dir(&empty).expect("a directory can be made");
-    let mut cases = vec![case("an empty directory", &empty, 2)];
+    // Nothing that can be read, and two files of one name.
+    let (broken, twice) = (scratch.join("broken"), scratch.join("twice"));
+    for (directory, text) in [(&broken, "{,"), (&twice, r#"{"name": "Twice", "properties": {"a": "string"}}"#)] {
+        fs::create_dir_all(directory.join("models")).expect("a directory can be made");
+        for file in ["models/a.json", "models/b.json"] {
+            fs::write(directory.join(file), text).expect("a file can be written");
+        }
+    }
+    let mut cases = vec![
+        case("an empty directory", &empty, 2),
+        case("a broken application", &broken, 2),
+        case("two files of one name", &twice, 1),
+    ];
 
     let data = std::env::var_os("MODELREG_SHARED_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
     let applications = data.join("loopback-apps");

@@ -97,7 +97,9 @@ impl Run {
         let name = NAMES[self.random.below(NAMES.len())];
         let new = self.some_place(registry, name);
         let (witness, structure) = (Witness::new(), self.random.below(4));
-        let settings = if self.random.once_in(2) { r#"{"strict":true}"# } else { "" };
+        let strict = self.random.once_in(2);
+        let settings = if strict { r#"{"strict":true}"# } else { "" };
+        let marks = self.random.below(4) as u32;
         let owned = &self.world.registries[registry];
         let full =
             self.world.live_models(registry) >= owned.max_models && self.world.replaced(registry, &new).is_none();
@@ -109,6 +111,7 @@ impl Run {
             schema: self.schemas.get(structure).copied().unwrap_or(0),
             settings,
             witness: Some(witness),
+            marks,
             ..Model::default()
         }
         .register(owned.handle);
@@ -127,6 +130,8 @@ impl Run {
             // The third schema has no properties, and so no structure.
             structure: Some(structure).filter(|structure| *structure < 2),
             settings: settings.to_owned(),
+            strict,
+            marks,
             witness,
             registered: false,
             holds: 0,
@@ -365,7 +370,32 @@ impl Run {
         }
     }
 
-    fn check_registry(&self, registry: usize) {
+    fn check_structures(&mut self, registry: usize) {
+        for structure in 0..3 {
+            let step = self.steps + structure;
+            let search = naive::Search {
+                structure,
+                tenant: TENANTS[step % TENANTS.len()].to_owned(),
+                strict: step.is_multiple_of(2),
+                pass_over: (step / 3 % 4) as u32 & 1,
+                outside: (step / 5 % 4) as u32 & 2,
+            };
+            let asked = Search {
+                schema: self.schemas[structure],
+                tenant: &search.tenant,
+                strict: search.strict,
+                pass_over: search.pass_over,
+                outside: search.outside,
+            };
+            let expected = self.world.find_structure(registry, &search);
+            let handle = expected.map_or(0, |model| self.world.models[model].handle);
+            let known = &mut self.world.registries[registry];
+            assert_eq!(find_structure(known.handle, asked), Ok(handle), "structure {structure} in {:?}", search.tenant);
+            known.reused_total += u64::from(expected.is_some());
+        }
+    }
+
+    fn check_registry(&mut self, registry: usize) {
         let world = &self.world;
         let known = &world.registries[registry];
         let all = world.handles(&world.all_models(registry));
@@ -374,6 +404,8 @@ impl Run {
             let expected = world.find(registry, name).map_or(0, |model| world.models[model].handle);
             assert_eq!(find(known.handle, name), Ok(expected), "find {name}");
         }
+        self.check_structures(registry);
+        let (world, known) = (&self.world, &self.world.registries[registry]);
         let labels: Vec<&str> = known.partitions.iter().skip(1).map(|partition| &*partition.label).collect();
         assert_eq!(tenant_codes(known.handle), labels, "tenants in the order they came to be");
         let mut structures = 0;
@@ -384,7 +416,8 @@ impl Run {
                     partition.models.iter().filter_map(|model| what(&world.models[*model])).collect();
                 set.len() as u64
             };
-            let distinct = of(&|model| model.structure.map(|structure| structure.to_string()));
+            // All that have none count as one.
+            let distinct = of(&|model| Some(format!("{:?}", model.structure)));
             structures += distinct;
             assert_eq!(
                 (info.code.as_str(), info.is_data_source, info.models, info.names, info.structures, info.owners),
@@ -417,7 +450,7 @@ impl Run {
             ),
             "models, owners, tenants, registered_total, generation"
         );
-        assert_eq!(stats.unique_structures, structures);
+        assert_eq!((stats.unique_structures, stats.reused_total), (structures, known.reused_total));
     }
 
     fn check_list(&mut self, owner: usize, which: usize) {

@@ -11,7 +11,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn read_as(dir: &Path, environment: &str) -> Result<Plan, Error> {
-    read_application(dir, &LoadOptions { environment: Some(environment.to_owned()) })
+    read_application(dir, &LoadOptions { environment: Some(environment.to_owned()), name_app: false })
 }
 
 fn load(name: &str) -> Plan {
@@ -51,6 +51,11 @@ fn model<'p>(plan: &'p Plan, name: &str) -> &'p ModelPlan {
 
 fn types(model: &ModelPlan) -> Vec<String> {
     model.schema.properties().map(|property| format!("{}: {}", property.name, property.ty)).collect()
+}
+
+fn nothing(plan: &Plan) -> &Error {
+    assert!(plan.models.is_empty() && plan.data_sources.is_empty());
+    plan.nothing.as_ref().expect("nothing to load")
 }
 
 fn found(problem: &Problem) -> (&str, Status, u32, u32) {
@@ -152,7 +157,7 @@ fn only_a_variant() {
         &[("datasources.test.json", br#"{"db":{"connector":"memory"}}"#), ("model-config.local.json", b"{}")],
     );
     assert_eq!(read_as(&app.0, "test").expect("a plan").data_sources.len(), 1);
-    assert_eq!(read_as(&app.0, "").expect_err("nothing").status(), Status::ERROR_NOTHING_TO_LOAD);
+    assert_eq!(nothing(&app.load()).status(), Status::ERROR_NOTHING_TO_LOAD);
 }
 
 #[test]
@@ -176,7 +181,7 @@ fn what_is_wrong_with_models() {
             ("models/c-types.json", Status::ERROR_SCHEMA, 10, 30),
             ("models/c-types.json", Status::ERROR_SCHEMA, 12, 5),
             ("models/d-base.json", Status::ERROR_UNKNOWN_BASE, 3, 3),
-            ("models/e-again.json", Status::ERROR_DUPLICATE_MODEL, 1, 1),
+            ("models/e-again.json", Status::ERROR_DUPLICATE_MODEL, 1, 2),
             ("models/f-name.json", Status::ERROR_SCHEMA, 1, 3),
             ("models/g-self.json", Status::ERROR_UNKNOWN_BASE, 1, 20),
             ("models/h-properties.json", Status::ERROR_SCHEMA, 1, 17),
@@ -200,9 +205,10 @@ fn what_is_wrong_with_models() {
     assert_eq!(types(lone), ["a: string"]);
     assert_eq!(lone.schema.base_chain().collect::<Vec<_>>(), ["Nobody"]);
     assert_eq!(types(model(&plan, "OnLone")), ["a: string", "b: string"]);
-    assert_eq!(plan.models.len(), 4);
-    assert_eq!(plan.counts.models, 4);
-    assert_eq!(plan.counts.properties, 7 + 1 + 1);
+    assert_eq!(types(model(&plan, "Bad")), [""; 0]);
+    assert_eq!(plan.models.len(), 5);
+    assert_eq!(plan.counts.models, 6);
+    assert_eq!(plan.counts.properties, 7 + 1 + 1 + 1);
 }
 
 #[test]
@@ -266,6 +272,7 @@ fn what_is_wrong_with_configuration() {
             ("datasources.json", Status::ERROR_SCHEMA, 3, 3),
             ("model-config.local.json", Status::ERROR_UNKNOWN_DATA_SOURCE, 3, 5),
             ("model-config.json", Status::ERROR_UNKNOWN_DATA_SOURCE, 4, 14),
+            ("model-config.json", Status::ERROR_SCHEMA, 5, 3),
             ("model-config.local.json", Status::ERROR_UNKNOWN_DATA_SOURCE, 5, 16),
         ]
     );
@@ -287,14 +294,212 @@ fn nothing_to_load() {
     ];
     for (name, files) in cases {
         let app = Scratch::new(&format!("nothing-{name}"), files);
-        let error = read_as(&app.0, "").expect_err(name);
+        let plan = app.load();
+        let error = nothing(&plan);
         assert_eq!(error.status(), Status::ERROR_NOTHING_TO_LOAD, "{name}");
-        assert_eq!(error.message().contains("2 problems"), name == "broken", "{error}");
+        let broken = error.message().contains("2 problems found; the first is in datasources.json: not valid JSON");
+        assert_eq!(broken, name == "broken", "{error}");
+        let found: &[_] = match name {
+            "broken" => &[("datasources.json", Status::ERROR_JSON, 1, 2), ("models/a.json", Status::ERROR_JSON, 1, 2)],
+            _ => &[],
+        };
+        assert_eq!(problems(&plan), found, "{name}");
     }
     let app = Scratch::new("models-only", &[("models/a.json", b"{}"), ("datasources.json", b"{}")]);
     assert_eq!(model(&app.load(), "A").name, "A");
     assert_eq!(read_as(&app.0.join("models/a.json"), "").expect_err("a file").status(), Status::ERROR_IO);
     assert_eq!(read_as(&app.0.join("nowhere"), "").expect_err("nothing").status(), Status::ERROR_IO);
+}
+
+/// What is wrong in each of the settings that a data source can have, and where that is.
+#[test]
+fn data_sources_that_no_owner_can_be() {
+    let long = |length: usize| "x".repeat(length);
+    let source = |key: &str, setting: &str, value: &str| {
+        format!("{{\n\"fine\":{{}},\n{}:{{\"name\":1,\n {}:{}}}}}", json(key), json(setting), json(value))
+    };
+    let cases = [
+        (source("a\tb", "host", ""), Status::ERROR_INVALID_NAME, 3, 1, "\"a\\tb\" is left out: its name: control"),
+        (source(&long(4097), "host", ""), Status::ERROR_TOO_LONG, 3, 1, "its name: 4097 bytes"),
+        (
+            source("db", "connector", "my\tsql"),
+            Status::ERROR_INVALID_NAME,
+            4,
+            2,
+            "\"db\" is left out: connector: control",
+        ),
+        (source("db", "connector", &long(216)), Status::ERROR_TOO_LONG, 4, 2, "connector: 216 bytes"),
+        (source("db", "host", "a\nb"), Status::ERROR_INVALID_NAME, 4, 2, "host: control character U+000A at byte 1"),
+        (source("db", "host", &long(1025)), Status::ERROR_TOO_LONG, 4, 2, "host: 1025 bytes"),
+        (source("db", "port", "1\0"), Status::ERROR_INVALID_NAME, 4, 2, "port: control"),
+        (source("db", "database", "\u{85}"), Status::ERROR_INVALID_NAME, 4, 2, "database: control"),
+        (source("db", "url", "x://h/a\nb?c"), Status::ERROR_INVALID_NAME, 4, 2, "the database in its url: control"),
+        (source("db", "url", &format!("x://h/{}", long(1025))), Status::ERROR_TOO_LONG, 4, 2, "in its url: 1025 bytes"),
+        (source("db", "url", &format!("x://{}/a", long(8192))), Status::ERROR_TOO_LONG, 4, 2, "url: 8198 bytes"),
+    ];
+    for (at, (text, status, line, column, message)) in cases.iter().enumerate() {
+        let app = Scratch::new(
+            &format!("bad-source-{at}"),
+            &[
+                ("datasources.json", text.as_bytes()),
+                ("model-config.json", br#"{"A": {"dataSource": "fine"}, "B": {"dataSource": "db"}}"#),
+                ("models/a.json", b"{}"),
+                ("models/b.json", b"{}"),
+            ],
+        );
+        let plan = app.load();
+        let found = problems(&plan);
+        assert_eq!(found[0], ("datasources.json", *status, *line, *column), "{message}");
+        assert!(plan.problems[0].error.message().contains(message), "{message}: {}", plan.problems[0].error);
+        assert_eq!(found[1..], [("model-config.json", Status::ERROR_UNKNOWN_DATA_SOURCE, 1, 37)], "{message}");
+        let left_out = plan.problems[1].error.message().contains("\"db\" was left out");
+        assert_eq!(left_out, text.contains("\"db\""), "{}", plan.problems[1].error);
+        assert_eq!(plan.data_sources.iter().map(|source| &*source.key).collect::<Vec<_>>(), ["fine"]);
+        let on: Vec<_> = plan.models.iter().map(|model| (model.in_app, model.data_source)).collect();
+        assert_eq!(on, [(true, Some(0)), (true, None)], "{message}");
+    }
+    // What says nothing is not looked at, and what is as long as it may be is taken.
+    let text = format!(
+        r#"{{"db": {{"database": {}, "url": "x\ny", "password": "\n"}}, {}: {{"connector": {}}}}}"#,
+        json(&long(1024)),
+        json(&long(4096)),
+        json(&long(215))
+    );
+    let plan = Scratch::new("long-source", &[("datasources.json", text.as_bytes())]).load();
+    assert_eq!((problems(&plan), plan.data_sources.len()), (vec![], 2));
+}
+
+fn json(text: &str) -> String {
+    serde_json::to_string(text).expect("JSON")
+}
+
+#[test]
+fn names_of_models() {
+    let long = format!("{{\n \"name\": \"{}\"}}", "n".repeat(4097));
+    let longest = format!("{{\"name\": \"{}\"}}", "n".repeat(4096));
+    let app = Scratch::new(
+        "names",
+        &[
+            ("models/a.json", long.as_bytes()),
+            ("models/b.json", b"{\n\n\"name\": \"a\\nb\"}"),
+            ("models/c.json", longest.as_bytes()),
+            ("models/d.json", b"{\"name\": \"\\u0085\"}"),
+            ("models/e.json", b"{}"),
+        ],
+    );
+    let plan = app.load();
+    assert_eq!(
+        problems(&plan),
+        [
+            ("models/a.json", Status::ERROR_TOO_LONG, 2, 2),
+            ("models/b.json", Status::ERROR_INVALID_NAME, 3, 1),
+            ("models/d.json", Status::ERROR_INVALID_NAME, 1, 2),
+        ]
+    );
+    assert!(plan.problems[0].error.message().contains("of 4097 bytes is too long (the limit is 4096)"));
+    assert_eq!(plan.models.iter().map(|model| model.name.len()).collect::<Vec<_>>(), [4096, 1]);
+    assert_eq!(plan.counts.models, 2);
+}
+
+#[test]
+fn several_files_of_one_name() {
+    let app = Scratch::new(
+        "one-name",
+        &[
+            ("models/a.json", br#"{"name": "M", "properties": {"a": "string", "bad": 5}}"#),
+            (
+                "models/b.json",
+                b"{\n \"name\": \"M\",\n \"properties\": {\"c\": \"string\", \"d\": 7, \"e\": \"any\"}\n}",
+            ),
+            ("models/c.json", br#"{"name": "M", "base": "Nobody"}"#),
+            ("models/d.json", br#"{"name": "OnM", "base": "M"}"#),
+            ("models/on-m.json", b"{}"),
+        ],
+    );
+    let plan = app.load();
+    assert_eq!(
+        problems(&plan),
+        [
+            ("models/a.json", Status::ERROR_SCHEMA, 1, 45),
+            ("models/b.json", Status::ERROR_DUPLICATE_MODEL, 2, 2),
+            ("models/b.json", Status::ERROR_SCHEMA, 3, 32),
+            ("models/c.json", Status::ERROR_DUPLICATE_MODEL, 1, 2),
+            ("models/c.json", Status::ERROR_UNKNOWN_BASE, 1, 15),
+            ("models/on-m.json", Status::ERROR_DUPLICATE_MODEL, 1, 1),
+        ]
+    );
+    assert!(plan.problems[1].error.message().contains("already defined by models/a.json, which wins"));
+    assert_eq!(plan.models.iter().map(|model| &*model.name).collect::<Vec<_>>(), ["M", "OnM"]);
+    assert_eq!(types(model(&plan, "OnM")), ["a: string"]);
+    assert_eq!((plan.counts.models, plan.counts.properties), (5, 2 + 3));
+}
+
+#[test]
+fn entries_that_are_no_objects() {
+    let config = br#"{
+  "A": "db", "B": true,
+  "C": [], "D": null, "E": false, "F": 0, "G": "",
+  "Stray": "db", "$promise": [1], "_meta": true
+}"#;
+    let models = ["A", "B", "C", "D", "E", "F", "G"].map(|name| format!("models/{name}.json"));
+    let mut files: Vec<(&str, &[u8])> = models.iter().map(|file| (&**file, &b"{}"[..])).collect();
+    files.push(("model-config.json", config));
+    let plan = Scratch::new("entries", &files).load();
+    assert_eq!(
+        problems(&plan),
+        [
+            ("model-config.json", Status::ERROR_SCHEMA, 2, 3),
+            ("model-config.json", Status::ERROR_SCHEMA, 2, 14),
+            ("model-config.json", Status::ERROR_SCHEMA, 3, 3),
+        ]
+    );
+    assert!(plan.problems[0].error.message().starts_with("model \"A\": its entry is a string"));
+    assert!(plan.models.iter().all(|model| !model.in_app));
+}
+
+#[test]
+fn parts_of_a_wrong_kind() {
+    let app = Scratch::new(
+        "wrong-kinds",
+        &[
+            ("models/a.json", b"{\"options\": 1,\n\"base\": [],\n\"properties\": {\"a\": \"string\"}}"),
+            ("models/b.json", b"{\"base\": \"A\",\n\"properties\": true}"),
+            ("models/c.json", br#"{"base": 0, "options": "", "properties": false}"#),
+        ],
+    );
+    let plan = app.load();
+    assert_eq!(
+        problems(&plan),
+        [
+            ("models/a.json", Status::ERROR_SCHEMA, 1, 2),
+            ("models/a.json", Status::ERROR_SCHEMA, 2, 1),
+            ("models/b.json", Status::ERROR_SCHEMA, 2, 1),
+        ]
+    );
+    assert_eq!(types(model(&plan, "B")), ["a: string"]);
+    assert_eq!(model(&plan, "C").schema.base_name(), Some("PersistedModel"));
+}
+
+#[test]
+fn the_name_of_the_directory() {
+    let app = Scratch::new("named", &[("datasources.json", br#"{"db": {}}"#), ("models/sub/x", b"")]);
+    let named = |dir: PathBuf| {
+        let options = LoadOptions { environment: None, name_app: true };
+        let plan = read_application(&dir, &options).expect("a plan");
+        (plan.app_name.clone().expect("a name"), problems(&plan).iter().map(|p| (p.0.to_owned(), p.1)).collect())
+    };
+    let name = app.0.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+    let fine: Vec<(String, Status)> = Vec::new();
+    assert_eq!(named(app.0.clone()), (name.clone(), fine.clone()));
+    assert_eq!(named(app.0.join(".")), (name.clone(), fine.clone()));
+    assert_eq!(named(app.0.join("models/..")), (name.clone(), fine.clone()));
+    assert_eq!(named(app.0.join("models/../models/sub/../..")), (name, fine));
+    assert_eq!(app.load().app_name, None);
+
+    let odd = Scratch::new("odd", &[("a\nb/datasources.json", br#"{"db": {}}"#), ("c\td/x", b"")]);
+    assert_eq!(named(odd.0.join("a\nb")), ("app".to_owned(), vec![(".".to_owned(), Status::ERROR_INVALID_NAME)]));
+    assert_eq!(named(odd.0.join("c\td")).1, [], "nothing is loaded, so that nothing needs the name");
+    assert_eq!(read_as(&odd.0.join("a\nb"), "").expect("a plan").problems.len(), 0);
 }
 
 #[test]

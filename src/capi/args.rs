@@ -111,6 +111,13 @@ pub(crate) unsafe fn array<'a, T>(pointer: *const T, count: usize, name: &str) -
     Ok(unsafe { std::slice::from_raw_parts(pointer, count) })
 }
 
+/// The error for flags of which some stand for nothing.
+#[cold]
+pub(crate) fn unknown_flags(flags: u32) -> Error {
+    let message = format!("flags: {flags:#x} has bits that stand for nothing");
+    Error::new(Status::ERROR_INVALID_ARGUMENT, "flags", message)
+}
+
 #[cold]
 fn too_long(name: &str, length: usize, limit: usize) -> Error {
     Error::new(Status::ERROR_TOO_LONG, name, format!("{name}: length {length} is too long (the limit is {limit})"))

@@ -9,7 +9,9 @@ use once_cell::sync::OnceCell;
 
 use crate::core::apply::Loaded;
 use crate::core::due::DueList;
+use crate::core::fallible::Many;
 use crate::core::handle::Tag;
+use crate::core::log::Level;
 use crate::core::registry::resolve_locked;
 use crate::core::table::HandleTable;
 use crate::error::{Error, Result, Status};
@@ -38,7 +40,8 @@ pub struct mreg_load_options {
     pub reserved: u32,
     /// The environment whose files `<file>.<environment>.json` are merged; empty for none.
     pub environment: mreg_text,
-    /// The name of the application's owner; empty for the name of the directory.
+    /// The name of the application's owner; empty for the name of the directory. Where no owner can have that name, it is
+    /// a problem, and the name is `app`.
     pub app_name: mreg_text,
     /// The tenant of models that have neither a data source nor the app; empty for `global`.
     pub tenant: mreg_text,
@@ -63,15 +66,16 @@ unsafe impl Growable for mreg_load_options {
 pub struct mreg_load_info {
     /// `sizeof(mreg_load_info)`, set by the caller.
     pub struct_size: usize,
-    /// 1 where the registry was changed; 0 where all or nothing was asked for and a problem was found.
+    /// 1 where the registry was changed; 0 where nothing could be loaded, or all or nothing was asked for, and a problem
+    /// was found.
     pub loaded: u32,
     /// 0.
     pub reserved: u32,
     /// The application's owner; `MREG_NULL` where none was registered.
     pub app: mreg_owner,
-    /// Data sources that the configuration has.
+    /// Data sources that the configuration has, without those that were left out.
     pub data_sources: u64,
-    /// Files of `models` that define a model.
+    /// Files of `models` that define a model, also one that an earlier file defines.
     pub models: u64,
     /// Members of their own `properties`: equal keys once, inherited and nested ones apart.
     pub properties: u64,
@@ -114,7 +118,7 @@ pub struct mreg_problem {
     pub message: [c_char; 512],
     /// The name of the offending thing.
     pub name: [c_char; 256],
-    /// The file, relative to the directory.
+    /// The file, relative to the directory; `.` for the directory itself.
     pub file: [c_char; 256],
 }
 
@@ -178,35 +182,41 @@ pub unsafe extern "C" fn mreg_problem_init(problem: *mut mreg_problem) {
     unsafe { super::init(problem) }
 }
 
-/// Loads a LoopBack application into a registry: the directory that holds `datasources.json`,
-/// `model-config.json` and the definitions in `models`.
+/// Loads a LoopBack application into a registry: the directory that holds `datasources.json`, `model-config.json` and
+/// the definitions in `models`.
 ///
 /// Each data source becomes an owner of its name, and the application one, unless `MREG_LOAD_WITHOUT_APP` is set. Each
 /// model is registered for the data source that `model-config.json` gives it, and for the app where that file lists it.
-/// `<file>.local.json`, and with an environment `<file>.<environment>.json`, are merged over the two configuration files;
-/// files whose name begins with `_` are skipped. A base is looked for among the application's models, then among
+/// `<file>.local.json`, and with an environment `<file>.<environment>.json`, are merged over the two configuration
+/// files; files whose name begins with `_` are skipped. A base is looked for among the application's models, then among
 /// LoopBack's built-in ones. The change is one: nobody sees a part of it.
 ///
 /// A file that is not JSON, a base that nothing defines, a property of an impossible type, a data source that is not
-/// configured and a name that two files define are problems: they are listed in the report with file, line, column and
-/// reason, and the rest is loaded, unless `MREG_LOAD_ALL_OR_NOTHING` is set.
+/// configured, a name that two files define and an entry of `model-config.json` that is no object are problems: they are
+/// listed in the report with file, line, column and reason, and the rest is loaded, unless `MREG_LOAD_ALL_OR_NOTHING`
+/// is set. So are names and settings that `mreg_owner_create` and `mreg_model_register` would refuse; a data source
+/// with one is left out, and the models on it then have none. JSON nests at most 127 arrays and objects deep. Of the
+/// problems with the properties of one definition at most 1,000 are listed, and one more that counts the others. Of the
+/// files that define one name, the first in the order of the files' names wins.
 ///
-/// Models are registered in the order of their files' names. A definition without a name takes its file's in upper camel case
-/// (`data-source.json`: `DataSource`); a model that `model-config.json` does not list has no app, and without a data source
-/// lives in `options->tenant`. Entries of `model-config.json` that no file defines are ignored, also those of built-in models;
-/// so is an environment that no file belongs to. Each call makes new owners: release those of the call before.
+/// Models are registered in the order of their files' names, those without an owner last. A definition without a name
+/// takes its file's in upper camel case (`data-source.json`: `DataSource`); a model that `model-config.json` does not
+/// list has no app, and without a data source lives in `options->tenant`. Entries of `model-config.json` that no file
+/// defines are ignored, also those of built-in models; so is an environment that no file belongs to. Each call makes
+/// new owners: release those of the call before.
 ///
-/// `options` may be NULL. `*report` is the caller's to free with `mreg_load_report_free`; it is also filled where the call
-/// gives `MREG_ERROR_LOAD_REFUSED`. The owners stay until they are released. Runs destructors of models that were
-/// replaced.
+/// `options` may be NULL. `*report` is the caller's to free with `mreg_load_report_free`; it is also filled where the
+/// call gives `MREG_ERROR_LOAD_REFUSED`, and `MREG_ERROR_NOTHING_TO_LOAD` where there are problems to read. The owners
+/// stay until they are released. Runs destructors of models that were replaced.
 ///
-/// Errors: `MREG_ERROR_IO` for a directory that cannot be read, `MREG_ERROR_NOTHING_TO_LOAD` where it has neither a data
-/// source nor a model, `MREG_ERROR_LOAD_REFUSED` where all or nothing was asked for and a problem was found,
-/// `MREG_ERROR_INVALID_ARGUMENT` for an unknown flag and for an environment that cannot be part of a file's name,
-/// `MREG_ERROR_FULL`, `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`,
-/// `MREG_ERROR_STRUCT_SIZE`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_INVALID_NAME`, `MREG_ERROR_TOO_LONG`,
-/// `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
-/// `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_POISONED`; nothing is changed. Any thread. Since 0.1.0.
+/// Errors: `MREG_ERROR_IO` for a directory that cannot be read, `MREG_ERROR_NOTHING_TO_LOAD` where it has neither a
+/// data source nor a model that could be loaded, `MREG_ERROR_LOAD_REFUSED` where all or nothing was asked for and a
+/// problem was found, `MREG_ERROR_INVALID_ARGUMENT` for an unknown flag and for an environment that cannot be part of a
+/// file's name, `MREG_ERROR_FULL`, `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_NULL_POINTER`,
+/// `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_INVALID_NAME`,
+/// `MREG_ERROR_TOO_LONG`, `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+/// `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_POISONED`; nothing is changed. Any thread. Since
+/// 0.1.0.
 ///
 /// # Safety
 /// Pointers that are not NULL point to what their types say; `directory` to `directory_length` bytes.
@@ -230,11 +240,7 @@ pub unsafe extern "C-unwind" fn mreg_application_load(
             }
             let options = args::read_struct(options, "options")?;
             if options.flags & !(MREG_LOAD_ALL_OR_NOTHING | MREG_LOAD_WITHOUT_APP) != 0 {
-                return Err(Error::new(
-                    Status::ERROR_INVALID_ARGUMENT,
-                    "flags",
-                    format!("flags: {:#x} has bits that stand for nothing", options.flags),
-                ));
+                return Err(args::unknown_flags(options.flags));
             }
             let settings = LoadSettings {
                 environment: args::text_in(options.environment, "environment")?,
@@ -244,16 +250,24 @@ pub unsafe extern "C-unwind" fn mreg_application_load(
             };
             *of = registry;
             let _cancelled_later = Uncancellable::begin();
-            let plan = read(directory, settings.environment)?;
+            let plan = read(directory, &settings)?;
+            log_problems(directory, &plan, gone);
             let report = Arc::new(Report { plan, loaded: OnceCell::new() });
             // Before anything is changed: after it nothing may fail.
             let handle = REPORTS.insert(report.clone()).map_err(|(status, _)| status)?;
             let result = load(registry, directory, &settings, &report, gone);
-            match &result {
-                Err(error) if error.status() != Status::ERROR_LOAD_REFUSED => {
-                    REPORTS.remove(handle)?;
-                }
-                _ => out.put(handle),
+            let to_read = match &result {
+                Ok(()) => true,
+                Err(error) => match error.status() {
+                    Status::ERROR_LOAD_REFUSED => true,
+                    Status::ERROR_NOTHING_TO_LOAD => !report.plan.problems.is_empty(),
+                    _ => false,
+                },
+            };
+            if to_read {
+                out.put(handle);
+            } else {
+                REPORTS.remove(handle)?;
             }
             result
         })
@@ -269,9 +283,18 @@ struct LoadSettings<'a> {
     flags: u32,
 }
 
-fn read(directory: &str, environment: &str) -> Result<Plan> {
-    let environment = (!environment.is_empty()).then(|| environment.to_owned());
-    loader::read_application(Path::new(directory), &LoadOptions { environment })
+fn read(directory: &str, settings: &LoadSettings<'_>) -> Result<Plan> {
+    let environment = (!settings.environment.is_empty()).then(|| settings.environment.to_owned());
+    let name_app = settings.flags & MREG_LOAD_WITHOUT_APP == 0 && settings.app_name.is_empty();
+    loader::read_application(Path::new(directory), &LoadOptions { environment, name_app })
+}
+
+fn log_problems(directory: &str, plan: &Plan, gone: &mut DueList) {
+    for problem in &plan.problems {
+        let (file, error) = (&problem.file, &problem.error);
+        let (line, column) = error.detail().map_or((0, 0), |detail| (detail.line, detail.column));
+        gone.log(Level::Warning, format_args!("{directory}/{file}:{line}:{column}: {error}"));
+    }
 }
 
 fn load(
@@ -281,6 +304,9 @@ fn load(
     report: &Report,
     gone: &mut DueList,
 ) -> Result<()> {
+    if let Some(nothing) = &report.plan.nothing {
+        return Err(nothing.clone());
+    }
     let problems = &report.plan.problems;
     if settings.flags & MREG_LOAD_ALL_OR_NOTHING != 0
         && let Some(first) = problems.first()
@@ -290,13 +316,15 @@ fn load(
             format!("{directory}: {count} found and nothing loaded; the first is in {}: {}", first.file, first.error);
         return Err(Error::new(Status::ERROR_LOAD_REFUSED, &first.file, message));
     }
-    let base_name = Path::new(directory).file_name().map(|name| name.to_string_lossy().into_owned());
-    let app_name = match settings.app_name {
-        "" => base_name.unwrap_or_else(|| "app".to_owned()),
-        name => name.to_owned(),
+    let app = match settings.app_name {
+        _ if settings.flags & MREG_LOAD_WITHOUT_APP != 0 => None,
+        "" => report.plan.app_name.as_deref(),
+        name => Some(name),
     };
-    let app = (settings.flags & MREG_LOAD_WITHOUT_APP == 0).then_some(app_name.as_str());
     let loaded = resolve_locked(registry)?.apply(&report.plan, app, settings.tenant, gone)?;
+    let [models, sources] = [report.plan.models.len(), report.plan.data_sources.len()].map(|count| count as u64);
+    let (models, sources) = (Many(models, "model"), Many(sources, "data source"));
+    gone.log(Level::Info, format_args!("{directory}: loaded {models} and {sources}"));
     report.loaded.set(loaded).map_err(|_| Status::ERROR_INTERNAL)?;
     Ok(())
 }

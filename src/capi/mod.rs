@@ -1,38 +1,51 @@
 //! The C functions: each checks its arguments, makes one call into the core, and turns the result into a status.
 //!
-//! Functions that can run the host's destructors are `extern "C-unwind"` and have two parts: the guarded one does the
-//! work and lists what is due, the other one (`run_due`) calls the host, outside of every guard, so that a C++
-//! exception passes through.
+//! Functions that can run the host's destructors and callbacks are `extern "C-unwind"` and have two parts: the guarded
+//! one does the work and lists what is due, the other one (`run_due`) calls the host, outside of every guard, so that a
+//! C++ exception passes through.
 
 // The names of C, as they stand in the header.
 #![allow(non_camel_case_types)]
 
 mod args;
+mod builder;
 mod error;
 mod load;
+mod log;
 mod model;
 mod owner;
+mod queue;
 mod registry;
 mod schema;
+mod search;
 mod snapshot;
 mod tenant;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;
 mod version;
+mod watcher;
 
+pub use builder::*;
 pub use error::{mreg_error, mreg_error_init, mreg_status};
 pub use load::*;
+pub use log::*;
 pub use model::*;
 pub use owner::*;
+pub use queue::*;
 pub use registry::*;
 pub use schema::*;
+pub use search::*;
 pub use snapshot::*;
 pub use tenant::*;
 pub use version::*;
+pub use watcher::*;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::core::due::{self, DueList};
+use crate::core::due::{self, Due, DueList, Step, Turn, UserData};
+use crate::core::log::internal_error;
+use crate::core::registry::release_queue;
+use crate::core::release::Kind;
 use crate::error::{Error, Result, Status};
 
 /// A text of the caller's: UTF-8 bytes and their number.
@@ -59,10 +72,10 @@ pub const MREG_NULL: u64 = 0;
 
 /// Called once with the `user_data` that it was handed in with, when nothing holds the model or the owner any more.
 ///
-/// It runs on the thread whose call let go last, before that call returns, with no lock of the library held. It may call
-/// any function of the library. It may throw a C++ exception, which passes through the call; leaving it with `longjmp`
-/// is forbidden, and survived: what else was due runs at the thread's next call that can run destructors, or when the
-/// registry is destroyed.
+/// It runs on the thread whose call let go last, before that call returns, with no lock of the library held. It may
+/// call any function of the library. It may throw a C++ exception, which passes through the call; leaving it with
+/// `longjmp` is forbidden, and survived: what else was due runs at the thread's next call that can run destructors, or
+/// when the registry is destroyed.
 pub type mreg_destructor = Option<unsafe extern "C-unwind" fn(user_data: *mut std::ffi::c_void)>;
 
 /// Runs the work of an extern function; a panic of ours becomes a status with the panic's message.
@@ -74,10 +87,24 @@ unsafe fn guard(error: *mut mreg_error, work: impl FnOnce() -> Result<()>) -> mr
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(())) => Status::OK as mreg_status,
         // SAFETY: `error` is as the caller of this function promises.
-        Ok(Err(failure)) => unsafe { error::report(error, &failure) },
+        Ok(Err(failure)) => unsafe { failed(error, &failure) },
         // SAFETY: as above.
-        Err(panic) => unsafe { error::report(error, &panicked(panic.as_ref())) },
+        Err(panic) => unsafe { failed(error, &panicked(panic.as_ref())) },
     }
+}
+
+/// Fills the caller's error and gives the status; an internal error goes to the log as well.
+///
+/// # Safety
+/// As [`guard`].
+#[cold]
+unsafe fn failed(error: *mut mreg_error, failure: &Error) -> mreg_status {
+    if failure.status() == Status::ERROR_INTERNAL {
+        // What is wrong with the library may be wrong here too.
+        let _ = catch_unwind(AssertUnwindSafe(|| internal_error(failure.message())));
+    }
+    // SAFETY: as the caller of this function promises.
+    unsafe { error::report(error, failure) }
 }
 
 /// Runs the work of a function that answers with a text, and writes the text into the caller's buffer.
@@ -105,6 +132,28 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
     Error::new(Status::ERROR_INTERNAL, "modelreg", format!("internal error: {message} (please report it)"))
 }
 
+/// What a call that is handed `user_data` has to see to when it is due: the destructor, else a place in the release
+/// queue of the registry, else nothing.
+///
+/// # Errors
+/// Those of the registry's handle, where there is no destructor: there is no queue then, and the `user_data` stays the
+/// caller's.
+fn due_for(
+    registry: mreg_registry,
+    kind: Kind,
+    user_data: *mut std::ffi::c_void,
+    destroy: mreg_destructor,
+) -> Result<Option<Box<Due>>> {
+    match destroy {
+        Some(destroy) => Ok(Some(Due::new(destroy, UserData(user_data)))),
+        None if user_data.is_null() => Ok(None),
+        None => {
+            let queue = release_queue(registry)?;
+            Ok(queue.map(|queue| Due::queued(queue, kind, UserData(user_data))))
+        }
+    }
+}
+
 /// As [`guard`], for work that can let go of what has a destructor: `work` lists it, whether it succeeds or fails, and
 /// names the registry by its handle. The caller has to call [`run_due`] with the number afterwards.
 ///
@@ -122,7 +171,8 @@ unsafe fn guard_due(
     (status, batch)
 }
 
-/// Calls the destructors that are due, one after the other, with no lock held and no guard around.
+/// Calls what the host is told of and the destructors that are due, one after the other, with no lock held and no guard
+/// around.
 ///
 /// `batch` is what the call let go; `destroyed` the handle of the registry that it destroyed, or 0.
 #[inline(never)]
@@ -131,14 +181,38 @@ fn run_due(batch: u64, destroyed: u64) {
     let begun = catch_unwind(|| due::begin(frame, batch, destroyed));
     let Ok(Some(turn)) = begun else { return };
     // Nothing in this frame needs dropping: an exception of the host's may pass through it.
-    while let Ok(Some((destroy, user_data))) = catch_unwind(|| due::take(turn)) {
-        // SAFETY: the host handed in the function together with its argument, and the list gives each once.
-        unsafe { destroy(user_data.0) };
+    while let Ok(Some(step)) = catch_unwind(|| due::take(turn)) {
+        match step {
+            // SAFETY: the host handed in the function together with its argument, and the list gives each once.
+            Step::Destroy(destroy, user_data) => unsafe { destroy(user_data.0) },
+            Step::Change => tell_change(turn),
+            Step::Log => tell_log(turn),
+        }
     }
 }
 
-/// Keeps the thread from being cancelled inside a call that reads files or random numbers: a cancellation unwinds, and a guard
-/// that it came to would abort the process. It takes effect afterwards.
+/// Calls a watcher's callback. Apart, because the change takes room on the stack that destructors that nest can do
+/// without.
+#[inline(never)]
+fn tell_change(turn: Turn) {
+    let Ok(Some((callback, user_data, told))) = catch_unwind(|| due::change(turn)) else { return };
+    let change = mreg_change::from(&told);
+    // SAFETY: the host handed in the function together with its argument, for changes of this type. The frame has
+    // nothing to drop.
+    unsafe { callback(user_data.0, std::ptr::from_ref(&change).cast()) };
+}
+
+/// Calls the log's callback.
+#[inline(never)]
+fn tell_log(turn: Turn) {
+    let Ok(Some((callback, user_data, message))) = catch_unwind(|| due::message(turn)) else { return };
+    let text = std::ptr::from_ref(&message.text).cast();
+    // SAFETY: as above; the text has a NUL at its length.
+    unsafe { callback(user_data.0, message.level as u32, text, message.length) };
+}
+
+/// Keeps the thread from being cancelled inside a call that reads files or random numbers: a cancellation unwinds, and
+/// a guard that it came to would abort the process. It takes effect afterwards.
 struct Uncancellable {
     #[cfg(all(target_os = "linux", not(miri)))]
     before: std::ffi::c_int,

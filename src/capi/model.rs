@@ -5,19 +5,23 @@ use std::mem::size_of;
 
 use crate::core::due::{Due, DueList, UserData};
 use crate::core::model::{self, NewModel};
-use crate::core::registry::{Locked, resolve_locked};
+use crate::core::registry::{Locked, resolve_locked_for};
+use crate::core::release::Kind;
 use crate::core::state::ModelRecord;
 use crate::error::{Error, Result, Status};
 
 use super::args::{self, Growable, Out};
 use super::owner::handle_of;
 use super::{
-    guard, guard_due, guard_text, mreg_destructor, mreg_error, mreg_owner, mreg_registry, mreg_schema, mreg_status,
-    mreg_text, run_due, schema,
+    due_for, guard, guard_due, guard_text, mreg_destructor, mreg_error, mreg_owner, mreg_registry, mreg_schema,
+    mreg_status, mreg_text, run_due, schema,
 };
 
 /// A registered model.
 pub type mreg_model = u64;
+
+/// The model is strict whatever its settings say: a builder of the host's is.
+pub const MREG_MODEL_STRICT: u32 = 1;
 
 /// What a new model is to be. Begin with `MREG_MODEL_OPTIONS_INIT` or `mreg_model_options_init`.
 #[repr(C)]
@@ -40,8 +44,13 @@ pub struct mreg_model_options {
     pub settings: mreg_text,
     /// The host's pointer, which the library keeps and gives back.
     pub user_data: *mut c_void,
-    /// Called with `user_data` once, when nothing holds the model any more, or when the call fails; may be NULL.
+    /// Called with `user_data` once, when nothing holds the model any more, or when the call fails; may be NULL. Without it,
+    /// `user_data` goes into the registry's release queue instead, if the registry has one.
     pub destroy: mreg_destructor,
+    /// 0 or `MREG_MODEL_STRICT`.
+    pub flags: u32,
+    /// Bits of the host's own, by which `mreg_registry_find_structure` can pass the model over.
+    pub marks: u32,
 }
 
 // SAFETY: `repr(C)`, the size first; integers, pointers and an optional function pointer, for which bytes that the
@@ -58,6 +67,8 @@ unsafe impl Growable for mreg_model_options {
         settings: mreg_text::EMPTY,
         user_data: std::ptr::null_mut(),
         destroy: None,
+        flags: 0,
+        marks: 0,
     };
 }
 
@@ -80,12 +91,16 @@ pub unsafe extern "C" fn mreg_model_options_init(options: *mut mreg_model_option
 /// destructor due, also where `user_data` is the same pointer. Names of models without an owner are unique in their
 /// partition.
 ///
+/// A model is strict where its `strict` is exactly `true`, in its settings, else in its schema, or where the flag says so.
+///
 /// Where the call fails, nothing is changed, and `options->destroy` is called with `options->user_data` before it returns,
-/// unless `options` could not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`). Runs destructors.
+/// unless `options` could not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`). Runs destructors. Without
+/// a destructor, `user_data` is put into the registry's release queue at the same moment, if there is one.
 ///
 /// Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
 /// `MREG_ERROR_INVALID_NAME`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_JSON` for settings that are no
-/// JSON object, `MREG_ERROR_INVALID_ARGUMENT` for a data source handed in as an app or the reverse, `MREG_ERROR_FULL`,
+/// JSON object, `MREG_ERROR_INVALID_ARGUMENT` for an unknown flag and for a data source handed in as an app or the reverse,
+/// `MREG_ERROR_FULL`,
 /// `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_POISONED`; for the registry, the owners and the schema
 /// `MREG_ERROR_NULL_HANDLE` (registry only), `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE` also for an
 /// owner of another registry, `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`. Any thread. Since 0.1.0.
@@ -108,7 +123,7 @@ pub unsafe extern "C-unwind" fn mreg_model_register(
             } else {
                 args::read_struct(options, "options")?
             };
-            let mut due = options.destroy.map(|destroy| Due::new(destroy, UserData(options.user_data)));
+            let mut due = due_for(registry, Kind::Model, options.user_data, options.destroy)?;
             let result = register(registry, &options, out, &mut due, gone, of);
             gone.extend(due);
             result
@@ -132,19 +147,24 @@ unsafe fn register(
     // SAFETY: as the caller promises.
     let text = |value, name| unsafe { args::text_in(value, name) };
     let settings = text(options.settings, "settings")?;
-    if !settings.is_empty() {
-        schema::check_settings(settings)?;
+    let strict = if settings.is_empty() { None } else { schema::strict_in(settings)? };
+    let schema = if options.schema == 0 { None } else { Some(schema::get(options.schema)?) };
+    if options.flags & !MREG_MODEL_STRICT != 0 {
+        return Err(args::unknown_flags(options.flags));
     }
     let new = NewModel {
         name: text(options.name, "name")?,
         data_source: options.data_source,
         app: options.app,
         tenant: text(options.tenant, "tenant")?,
-        schema: if options.schema == 0 { None } else { Some(schema::get(options.schema)?) },
+        strict: options.flags & MREG_MODEL_STRICT != 0
+            || strict.unwrap_or_else(|| schema.as_ref().is_some_and(|schema| schema.strict())),
+        marks: options.marks,
+        schema,
         settings: (!settings.is_empty()).then(|| args::owned(settings)).transpose()?.map(String::into_boxed_str),
         user_data: UserData(options.user_data),
     };
-    let mut locked = resolve_locked(registry)?;
+    let mut locked = resolve_locked_for(registry, due)?;
     *of = locked.registry.handle();
     out.put(locked.register(new, due, gone)?);
     Ok(())

@@ -8,13 +8,14 @@ use crate::core::list::{ANY_KIND, Stamp, Which};
 use crate::core::owner::{self, APP, DATA_SOURCE, FIRST_HOST_KIND, NewOwner, check_text};
 use crate::core::partition::{Connector, DataSourceConfig, MAX_CONNECTOR, MAX_FIELD, MAX_URL};
 use crate::core::query;
-use crate::core::registry::{Locked, resolve_locked};
+use crate::core::registry::{Locked, resolve_locked, resolve_locked_for};
+use crate::core::release::Kind;
 use crate::error::{Error, Result, Status};
 
 use super::args::{self, Growable, Out};
 use super::{
-    guard, guard_due, guard_text, mreg_destructor, mreg_error, mreg_model, mreg_registry, mreg_snapshot, mreg_status,
-    mreg_text, run_due,
+    due_for, guard, guard_due, guard_text, mreg_destructor, mreg_error, mreg_model, mreg_registry, mreg_snapshot,
+    mreg_status, mreg_text, run_due,
 };
 
 /// An owner of models: a data source, an app, or of a kind that the host registered.
@@ -89,7 +90,8 @@ pub struct mreg_owner_options {
     pub url: mreg_text,
     /// The host's pointer, which the library keeps and gives back.
     pub user_data: *mut c_void,
-    /// Called with `user_data` when the owner is released, its registry is destroyed, or the call fails; may be NULL.
+    /// Called with `user_data` when the owner is released, its registry is destroyed, or the call fails; may be NULL. Without
+    /// it, `user_data` goes into the registry's release queue instead, if the registry has one.
     pub destroy: mreg_destructor,
 }
 
@@ -159,7 +161,8 @@ pub unsafe extern "C" fn mreg_owner_kind_register(
 /// Registers an owner. Its handle is valid until `mreg_owner_release`, or until the registry is destroyed.
 ///
 /// Where the call fails, `options->destroy` is called with `options->user_data` before it returns, unless `options` could
-/// not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`).
+/// not be read (`MREG_ERROR_UNALIGNED_POINTER` or `MREG_ERROR_STRUCT_SIZE`). Without a destructor, `user_data` is put into the
+/// registry's release queue at the same moment, if there is one.
 ///
 /// Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
 /// `MREG_ERROR_INVALID_ARGUMENT` for an unknown kind or flag, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_INVALID_NAME` for a
@@ -185,7 +188,7 @@ pub unsafe extern "C-unwind" fn mreg_owner_create(
             } else {
                 args::read_struct(options, "options")?
             };
-            let mut due = options.destroy.map(|destroy| Due::new(destroy, UserData(options.user_data)));
+            let mut due = due_for(registry, Kind::Owner, options.user_data, options.destroy)?;
             let result = create(registry, &options, out, &mut due, of);
             gone.extend(due);
             result
@@ -233,7 +236,7 @@ unsafe fn create(
         url: setting(options.url, "url", MAX_URL)?,
     };
     let new = NewOwner { kind: options.kind, name, config, user_data: UserData(options.user_data) };
-    let mut locked = resolve_locked(registry)?;
+    let mut locked = resolve_locked_for(registry, due)?;
     *of = locked.registry.handle();
     out.put(locked.add_owner(new, due)?);
     Ok(())

@@ -6,12 +6,15 @@ use std::mem::{offset_of, size_of};
 use crate::core::handle::MAX_SLOTS;
 use crate::core::partition::MAX_LABEL;
 use crate::core::registry::{self, Options, resolve_locked};
+use crate::core::release;
 use crate::core::snapshot;
-use crate::core::tenant::Stats;
+use crate::core::tenant::{Memory, Stats};
 use crate::error::{Error, Result, Status};
 
 use super::args::{self, Growable};
-use super::{Uncancellable, guard, guard_due, mreg_error, mreg_model, mreg_snapshot, mreg_status, mreg_text, run_due};
+use super::{
+    Uncancellable, guard, guard_due, mreg_error, mreg_model, mreg_queue, mreg_snapshot, mreg_status, mreg_text, run_due,
+};
 
 /// A registry: one container of owners, models and tenants.
 pub type mreg_registry = u64;
@@ -30,6 +33,9 @@ pub struct mreg_registry_options {
     pub reserved_tenants: *const mreg_text,
     /// How many reserved codes there are; at most 1,024.
     pub reserved_tenant_count: usize,
+    /// Where `user_data` goes that is due and has no destructor, or `MREG_NULL`: it is then the host's affair when it may be
+    /// let go. The queue stays the caller's; several registries may have the same.
+    pub release_queue: mreg_queue,
 }
 
 // SAFETY: `repr(C)`, the size first, integers and pointers for which any bytes are a value.
@@ -41,6 +47,7 @@ unsafe impl Growable for mreg_registry_options {
         max_owners: 0,
         reserved_tenants: std::ptr::null(),
         reserved_tenant_count: 0,
+        release_queue: 0,
     };
 }
 
@@ -54,9 +61,9 @@ pub struct mreg_registry_stats {
     pub struct_size: usize,
     /// Registrations, also those that replaced or moved a model.
     pub registered_total: u64,
-    /// Models that were found by their structure; 0 in this version, which has no such question yet.
+    /// Models that were found by their structure.
     pub reused_total: u64,
-    /// Distinct structures in each partition, summed over all partitions.
+    /// Distinct structures in each partition, summed over all partitions. All models without properties count as one.
     pub unique_structures: u64,
     /// Partitions, without `global`.
     pub tenants: u64,
@@ -66,7 +73,7 @@ pub struct mreg_registry_stats {
     pub owners: u64,
     /// The generation: 1, and one more for each clear.
     pub generation: u64,
-    /// Bytes of what is registered or held now: models, names, schemas, owners, lists, snapshots.
+    /// Bytes of what is registered or held now; 0 when everything was let go and reclaimed. By kind: `mreg_registry_get_memory`.
     pub bytes_in_use: u64,
     /// Bytes of slots that were used once: they are reused, and never returned.
     pub bytes_reserved: u64,
@@ -118,6 +125,89 @@ impl From<Stats> for mreg_registry_stats {
     }
 }
 
+/// What a registry's memory is used for, in bytes. Begin with `MREG_MEMORY_INIT` or `mreg_memory_init`.
+///
+/// It is counted from the sizes of what is registered or held, not asked of the allocator, which rounds sizes up and keeps
+/// room in its tables. A schema or a name that several models share counts once in each registry.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mreg_memory {
+    /// `sizeof(mreg_memory)`, set by the caller.
+    pub struct_size: usize,
+    /// All of the following but `reserved`.
+    pub in_use: u64,
+    /// Slots that were used once, with names of kinds: they are reused, and never returned.
+    pub reserved: u64,
+    /// Records of models that are registered or held.
+    pub models: u64,
+    /// The indices by name and by structure.
+    pub indices: u64,
+    /// Records of owners.
+    pub owners: u64,
+    /// Lists of owners' models.
+    pub lists: u64,
+    /// Names of models.
+    pub names: u64,
+    /// Schemas that models use.
+    pub schemas: u64,
+    /// Held snapshots.
+    pub snapshots: u64,
+    /// Partitions, and configurations of data sources.
+    pub tenants: u64,
+    /// Names of owners, labels, and settings of models.
+    pub texts: u64,
+}
+
+// SAFETY: `repr(C)`, the size first, integers for which any bytes are a value.
+unsafe impl Growable for mreg_memory {
+    const FIRST_SIZE: usize = size_of::<mreg_memory>();
+    const DEFAULT: Self = mreg_memory {
+        struct_size: size_of::<mreg_memory>(),
+        in_use: 0,
+        reserved: 0,
+        models: 0,
+        indices: 0,
+        owners: 0,
+        lists: 0,
+        names: 0,
+        schemas: 0,
+        snapshots: 0,
+        tenants: 0,
+        texts: 0,
+    };
+}
+
+impl From<Memory> for mreg_memory {
+    fn from(memory: Memory) -> Self {
+        mreg_memory {
+            struct_size: size_of::<mreg_memory>(),
+            in_use: memory.in_use(),
+            reserved: memory.reserved,
+            models: memory.models,
+            indices: memory.indices,
+            owners: memory.owners,
+            lists: memory.lists,
+            names: memory.names,
+            schemas: memory.schemas,
+            snapshots: memory.snapshots,
+            tenants: memory.tenants,
+            texts: memory.texts,
+        }
+    }
+}
+
+/// Makes memory information ready for use: the same bytes as `MREG_MEMORY_INIT`.
+///
+/// NULL does nothing. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// `memory` is NULL or points to memory for the struct.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_memory_init(memory: *mut mreg_memory) {
+    // SAFETY: as the caller promises.
+    unsafe { super::init(memory) }
+}
+
 /// Makes registry options ready for use: the same bytes as `MREG_REGISTRY_OPTIONS_INIT`.
 ///
 /// NULL does nothing. Any thread. Since 0.1.0.
@@ -149,7 +239,8 @@ pub unsafe extern "C" fn mreg_registry_stats_init(stats: *mut mreg_registry_stat
 /// Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
 /// `MREG_ERROR_INVALID_ARGUMENT` for more than 1,024 reserved codes, `MREG_ERROR_INVALID_UTF8`,
 /// `MREG_ERROR_TOO_LONG` and `MREG_ERROR_INVALID_NAME` for a reserved code, `MREG_ERROR_FULL` while 8,191 registries are
-/// alive, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+/// alive, `MREG_ERROR_OUT_OF_MEMORY`; for the release queue `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+/// `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`. Any thread. Since 0.1.0.
 ///
 /// # Safety
 /// Pointers that are not NULL point to what their types say.
@@ -195,7 +286,12 @@ unsafe fn read_options(options: *const mreg_registry_options) -> Result<Options>
         crate::core::owner::check_text("reserved tenant code", code, MAX_LABEL)?;
         reserved_tenants.push(code.to_owned());
     }
-    Ok(Options { max_models: most(options.max_models), max_owners: most(options.max_owners), reserved_tenants })
+    Ok(Options {
+        max_models: most(options.max_models),
+        max_owners: most(options.max_owners),
+        reserved_tenants,
+        release_queue: release::optional(options.release_queue)?,
+    })
 }
 
 /// The process-wide registry, made on first use.
@@ -338,6 +434,28 @@ pub unsafe extern "C" fn mreg_registry_get_stats(
     unsafe { guard(error, work) }
 }
 
+/// What the registry's memory is used for. `memory->struct_size` is set by the caller.
+///
+/// Errors: as `mreg_registry_get_stats`. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// Pointers that are not NULL point to what their types say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_registry_get_memory(
+    registry: mreg_registry,
+    memory: *mut mreg_memory,
+    error: *mut mreg_error,
+) -> mreg_status {
+    let work = || {
+        // SAFETY: as the caller promises.
+        let out = unsafe { args::out_struct(memory, "memory") }?;
+        out.put(resolve_locked(registry)?.memory().into());
+        Ok(())
+    };
+    // SAFETY: as the caller promises.
+    unsafe { guard(error, work) }
+}
+
 /// Copies the handles of all models but those in `global` (for which there is `mreg_tenant_models`), by partition in the order the partitions came to be, in each in the
 /// order of registration.
 ///
@@ -425,6 +543,47 @@ pub unsafe extern "C" fn mreg_registry_find_model(
         let name = unsafe { args::text(name, name_length, "name") }?;
         out.put(resolve_locked(registry)?.find_model(None, name.as_bytes())?);
         Ok(())
+    };
+    // SAFETY: as the caller promises.
+    unsafe { guard(error, work) }
+}
+
+/// What is still alive in a registry, for the last line of a test: one line for each owner, each model that is
+/// registered or held, and each handle of a held snapshot. Each ends with the handle and a line feed. Text as by
+/// `mreg_owner_name`: empty where nothing is.
+///
+/// A line says what it is, its name, its tenant and its owner, for models how they are held and since when (registered,
+/// or last moved; ISO 8601, UTC), and the handle in hexadecimal. The text is for people: its words may change. `*count`
+/// is the number of lines; `count` may be NULL. What was held of a registry that was destroyed can only be seen in its
+/// leak report before that: call `mreg_registry_clear` and release the owners first, and what is left is held.
+///
+/// Errors: as `mreg_registry_clear`, `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_TOO_LONG`
+/// for an absurd `capacity`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// Pointers that are not NULL point to what their types say; `buffer` to room for `capacity` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_registry_leak_report(
+    registry: mreg_registry,
+    buffer: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+    count: *mut usize,
+    error: *mut mreg_error,
+) -> mreg_status {
+    let work = || {
+        // SAFETY: as the caller promises.
+        let out = unsafe { args::optional_out(count, 0, "count") };
+        let report = || {
+            let out = out?;
+            let (text, lines) = resolve_locked(registry)?.leak_report()?;
+            if let Some(out) = out {
+                out.put(lines);
+            }
+            Ok(text)
+        };
+        // SAFETY: as the caller promises.
+        unsafe { args::put_text(buffer, capacity, length, report) }
     };
     // SAFETY: as the caller promises.
     unsafe { guard(error, work) }

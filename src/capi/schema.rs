@@ -10,7 +10,7 @@ use crate::error::{Error, Result, Status};
 use crate::schema::{Json, ParseOptions, PropertyRef, Schema, StructureKind, builtin, json, type_text};
 
 use super::args::{self, Growable};
-use super::{guard, guard_text, mreg_error, mreg_status, mreg_text};
+use super::{Uncancellable, guard, guard_text, mreg_error, mreg_status, mreg_text};
 
 /// A parsed schema. It never changes, belongs to no registry, and may be used by many models.
 pub type mreg_schema = u64;
@@ -43,8 +43,13 @@ pub(crate) fn insert(schema: Arc<Schema>) -> Result<mreg_schema> {
     SCHEMAS.insert(schema).map_err(|(status, _)| status.into())
 }
 
-/// Checks that settings are a JSON object.
-pub(crate) fn check_settings(settings: &str) -> Result<()> {
+/// Frees a handle.
+pub(crate) fn remove(handle: mreg_schema) -> Result<()> {
+    SCHEMAS.remove(handle).map(drop)
+}
+
+/// Checks that settings are a JSON object; gives what they say of strictness, if anything.
+pub(crate) fn strict_in(settings: &str) -> Result<Option<bool>> {
     let named = |error: Error| {
         let detail = error.detail().cloned().unwrap_or_default();
         Error::new(error.status(), "settings", format!("settings: {}", error.message())).at(
@@ -54,7 +59,7 @@ pub(crate) fn check_settings(settings: &str) -> Result<()> {
         )
     };
     match json::parse(settings.as_bytes()).map_err(named)? {
-        Json::Object(_) => Ok(()),
+        Json::Object(settings) => Ok(settings.get("strict").map(|strict| *strict == Json::Bool(true))),
         other => Err(Error::new(
             Status::ERROR_JSON,
             "settings",
@@ -169,7 +174,10 @@ pub unsafe extern "C" fn mreg_schema_info_init(info: *mut mreg_schema_info) {
     unsafe { super::init(info) }
 }
 
-/// Parses a LoopBack model definition: strict JSON, UTF-8, at most 64 MiB, nested at most 64 types deep.
+/// Parses a LoopBack model definition: strict JSON, UTF-8, at most 64 MiB, nested at most 64 types and at most 127 arrays
+/// and objects of JSON deep.
+///
+/// Of equal keys the last counts. `base`, `options` and `properties` that are `null`, `false`, 0 or `""` are not there.
 ///
 /// The base is looked for in `options->bases`, then among LoopBack's built-in models; a definition without a base has
 /// `PersistedModel`. `options` may be NULL. `*schema` is the caller's to free with `mreg_schema_free`.
@@ -192,6 +200,7 @@ pub unsafe extern "C" fn mreg_schema_parse(
     let work = || {
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(schema, 0, "schema") }?;
+        let _cancelled_later = Uncancellable::begin();
         // SAFETY: as the caller promises.
         let json = unsafe { args::bytes(json, json_length, "json") }?;
         // SAFETY: as the caller promises.
@@ -259,10 +268,7 @@ pub unsafe extern "C" fn mreg_schema_builtin(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mreg_schema_free(schema: mreg_schema, error: *mut mreg_error) -> mreg_status {
     let work = || {
-        if schema != 0 {
-            SCHEMAS.remove(schema)?;
-        }
-        Ok(())
+        if schema != 0 { remove(schema) } else { Ok(()) }
     };
     // SAFETY: as the caller promises.
     unsafe { guard(error, work) }
@@ -294,12 +300,7 @@ pub unsafe extern "C" fn mreg_schema_get_info(
             declared: counts.own_declared as u64,
             hidden: counts.hidden as u64,
             nested: counts.nested as u64,
-            structure_kind: match schema.structure_kind() {
-                StructureKind::Simple => MREG_STRUCTURE_SIMPLE,
-                StructureKind::Complex => MREG_STRUCTURE_COMPLEX,
-                StructureKind::Array => MREG_STRUCTURE_ARRAY,
-                StructureKind::Invalid => MREG_STRUCTURE_INVALID,
-            },
+            structure_kind: kind_number(schema.structure_kind()),
             structure_depth: schema.structure_depth(),
             strict: u32::from(schema.strict()),
             id_injection: u32::from(schema.id_injection()),
@@ -385,6 +386,50 @@ pub unsafe extern "C" fn mreg_schema_to_json(
 ) -> mreg_status {
     // SAFETY: as the caller promises.
     unsafe { guard_text(error, buffer, capacity, length, || get(schema)?.to_json()) }
+}
+
+fn kind_number(kind: StructureKind) -> u32 {
+    match kind {
+        StructureKind::Simple => MREG_STRUCTURE_SIMPLE,
+        StructureKind::Complex => MREG_STRUCTURE_COMPLEX,
+        StructureKind::Array => MREG_STRUCTURE_ARRAY,
+        StructureKind::Invalid => MREG_STRUCTURE_INVALID,
+    }
+}
+
+/// What kind of structure a JSON text is when it is taken for properties as it stands, and how deep it nests.
+///
+/// `*kind` is one of the `MREG_STRUCTURE_` numbers: `MREG_STRUCTURE_ARRAY` for an array, `MREG_STRUCTURE_INVALID` for what is
+/// neither an array nor an object. `*depth` is 0 for a flat object and one more for each nesting. Every object counts, also
+/// `{"type": "string"}`: `mreg_schema_get_info` says the same of types instead.
+///
+/// Errors: `MREG_ERROR_JSON` with line and column, `MREG_ERROR_TOO_DEEP`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_TOO_LONG`,
+/// `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// Pointers that are not NULL point to what their types say; `json` to `json_length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_schema_classify(
+    json: *const c_char,
+    json_length: usize,
+    kind: *mut u32,
+    depth: *mut u32,
+    error: *mut mreg_error,
+) -> mreg_status {
+    let work = || {
+        // SAFETY: as the caller promises.
+        let out_kind = unsafe { args::out(kind, 0, "kind") };
+        // SAFETY: as the caller promises.
+        let out_depth = unsafe { args::out(depth, 0, "depth") };
+        let (out_kind, out_depth) = (out_kind?, out_depth?);
+        // SAFETY: as the caller promises.
+        let json = json::parse(unsafe { args::bytes(json, json_length, "json") }?)?;
+        out_kind.put(kind_number(StructureKind::of(&json)));
+        out_depth.put(StructureKind::depth_of(&json));
+        Ok(())
+    };
+    // SAFETY: as the caller promises.
+    unsafe { guard(error, work) }
 }
 
 /// Whether two schemas have the same structure, by comparing them and not by their fingerprints alone.

@@ -25,7 +25,7 @@ pub struct mreg_tenant_info {
     pub models: u64,
     /// Distinct names among them.
     pub names: u64,
-    /// Distinct structures among them.
+    /// Distinct structures among them; all models without properties count as one.
     pub structures: u64,
     /// Owners that count in it.
     pub owners: u64,

@@ -1,17 +1,29 @@
-//! Destructors of the host's that are due.
+//! What the host is called for when a change is complete: changes and messages that it is told, destructors that are
+//! due.
 //!
-//! A change only notes the destructors that it makes due, while it holds the registry's lock; they run after the change
-//! is complete, with no lock held, on the thread that made it, before its call returns. A destructor is taken off the
-//! list before it is called, so that it runs once whatever it does: call the library, throw, `longjmp` or end its
-//! thread. What a jump out of a call leaves on the list runs at the thread's next call of this kind, or when the thread
-//! destroys the registry; what a thread leaves when it ends, at anybody's next call. No thread runs what another one that is
-//! alive has let go.
+//! A change only notes them, while it holds the registry's lock; they run after the change is complete, with no lock
+//! held, on the thread that made it, before its call returns. Each is taken off the list before it is called, so that
+//! it runs once whatever it does: call the library, throw, `longjmp` or end its thread. What a jump out of a call
+//! leaves on the list runs at the thread's next call of this kind, or when the thread destroys the registry; what a
+//! thread leaves when it ends, at anybody's next call. No thread runs what another one that is alive has let go.
+//!
+//! What is told comes before what is destroyed, the oldest first, also in calls that nest: a thread is told of its
+//! changes in the order in which it made them.
+//!
+//! In a registry with a release queue, `user_data` without a destructor goes into the queue at the moment at which the
+//! destructor would have been listed.
 
 use std::ffi::c_void;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::change::{Change, Told};
+use super::fallible;
 use super::lock::{Rank, Ranked};
+use super::log::{self, Level, MAX_MESSAGE, Message};
+use super::release::{Kind, ReleaseQueue, Released};
 use super::thread_end;
+use super::watcher::{self, Watcher};
 
 /// A destructor of the host's for its `user_data`.
 ///
@@ -28,34 +40,94 @@ unsafe impl Send for UserData {}
 // SAFETY: as above.
 unsafe impl Sync for UserData {}
 
-/// What is kept beside a model or an owner that has a destructor: made when the destructor is handed in, so that
-/// letting go never needs memory.
+/// What becomes of `user_data` that is due.
+#[derive(Debug)]
+enum Way {
+    /// The destructor is called with it.
+    Destroy(Destructor),
+    /// It goes into a release queue, with the handle of the model or owner that it was handed in with.
+    Queue { queue: Arc<ReleaseQueue>, kind: Kind, handle: u64 },
+    /// It is in a release queue, which it does not keep alive.
+    Queued { kind: Kind, handle: u64 },
+    /// No `user_data` of a model: a watcher's callback is told of a change.
+    Change { watcher: Arc<Watcher>, change: Box<Change> },
+    /// No `user_data` of a model: the log gets a message.
+    Log { level: Level, message: Box<str> },
+}
+
+/// What is kept beside a model or an owner whose `user_data` has a destructor or goes into a release queue: made when
+/// it is handed in, so that letting go never needs memory. What the host is told is listed in the same way.
 #[derive(Debug)]
 pub struct Due {
-    /// The destructor.
-    pub destroy: Destructor,
-    /// Its argument.
-    pub user_data: UserData,
+    way: Way,
+    user_data: UserData,
     next: Option<Box<Due>>,
-    /// Of the first one of a batch: the batch, and the first one of the batch that was listed before.
+    /// Of the first one of a batch: the batch, and the first one of the batch that was listed before. Of one that the
+    /// host is being called for: the thread, and in the place of the number the frame of the call.
     batch: Batch,
     older: Option<Box<Due>>,
 }
 
 impl Due {
+    fn going(way: Way, user_data: UserData) -> Due {
+        Due { way, user_data, next: None, batch: Batch::default(), older: None }
+    }
+
     /// A destructor with its argument.
     pub fn new(destroy: Destructor, user_data: UserData) -> Box<Due> {
-        Box::new(Due { destroy, user_data, next: None, batch: Batch::default(), older: None })
+        Box::new(Due::going(Way::Destroy(destroy), user_data))
+    }
+
+    /// What goes into a queue when it is due.
+    pub fn queued(queue: Arc<ReleaseQueue>, kind: Kind, user_data: UserData) -> Box<Due> {
+        Box::new(Due::going(Way::Queue { queue, kind, handle: 0 }, user_data))
+    }
+
+    /// A change that a watcher's callback is to be told of; `None` where there is no memory.
+    pub(super) fn change(watcher: Arc<Watcher>, change: Change) -> Option<Box<Due>> {
+        let change = fallible::boxed(change)?;
+        fallible::boxed(Due::going(Way::Change { watcher, change }, UserData(std::ptr::null_mut())))
+    }
+
+    /// Whether it goes into a queue when it is due.
+    pub fn is_queued(&self) -> bool {
+        matches!(self.way, Way::Queue { .. })
+    }
+
+    /// Notes the handle of what was registered with it.
+    pub fn name(&mut self, registered: u64) {
+        if let Way::Queue { handle, .. } = &mut self.way {
+            *handle = registered;
+        }
+    }
+
+    /// What the host gets out of a queue.
+    pub(super) fn released(&self) -> Option<Released> {
+        match self.way {
+            Way::Queued { kind, handle } => Some(Released { kind, handle, user_data: self.user_data }),
+            _ => None,
+        }
+    }
+
+    /// Puts it into its queue.
+    fn put(mut self: Box<Self>) {
+        if let Way::Queue { kind, handle, .. } = self.way
+            && let Way::Queue { queue, .. } = std::mem::replace(&mut self.way, Way::Queued { kind, handle })
+        {
+            queue.put(self);
+        }
     }
 }
 
-/// Destructors that one change made due, the last one first.
+/// Records in a row, the last one first.
 #[derive(Default, Debug)]
-pub struct DueList {
+pub(super) struct Chain {
     head: Option<Box<Due>>,
 }
 
-impl DueList {
+impl Chain {
+    pub const EMPTY: Chain = Chain { head: None };
+
     /// Adds one.
     pub fn push(&mut self, mut due: Box<Due>) {
         due.next = self.head.take();
@@ -67,14 +139,16 @@ impl DueList {
         self.head.is_none()
     }
 
-    fn pop(&mut self) -> Option<Box<Due>> {
+    /// Takes the first one out.
+    pub fn pop(&mut self) -> Option<Box<Due>> {
         let mut first = self.head.take()?;
         self.head = first.next.take();
         Some(first)
     }
 
-    fn reversed(mut self) -> DueList {
-        let mut other = DueList::default();
+    /// The same the other way round.
+    pub fn reversed(mut self) -> Chain {
+        let mut other = Chain::EMPTY;
         while let Some(due) = self.pop() {
             other.push(due);
         }
@@ -82,10 +156,56 @@ impl DueList {
     }
 }
 
-impl Drop for DueList {
+impl Drop for Chain {
     fn drop(&mut self) {
         // One by one: a chain of boxes that drops itself needs stack for each.
         while self.pop().is_some() {}
+    }
+}
+
+/// What one change made due, and what the host is told of it.
+#[derive(Default, Debug)]
+pub struct DueList {
+    due: Chain,
+    told: Chain,
+}
+
+impl DueList {
+    /// Adds what is due.
+    pub fn push(&mut self, due: Box<Due>) {
+        self.due.push(due);
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.due.is_empty() && self.told.is_empty()
+    }
+
+    /// Adds what the host is told.
+    pub(super) fn tell(&mut self, told: Box<Due>) {
+        self.told.push(told);
+    }
+
+    /// Adds a message for the log, where somebody listens and there is memory.
+    #[inline]
+    pub fn log(&mut self, level: Level, message: std::fmt::Arguments<'_>) {
+        if log::wants(level) {
+            self.log_it(level, message);
+        }
+    }
+
+    #[cold]
+    fn log_it(&mut self, level: Level, message: std::fmt::Arguments<'_>) {
+        let mut text = fallible::Text::default();
+        if std::fmt::Write::write_fmt(&mut text, message).is_ok()
+            && let Some(message) = fallible::beginning(&text.0, MAX_MESSAGE)
+            && let Some(told) = fallible::boxed(Due::going(
+                Way::Log { level, message: message.into_boxed_str() },
+                UserData(std::ptr::null_mut()),
+            ))
+        {
+            self.told.push(told);
+        }
     }
 }
 
@@ -108,21 +228,84 @@ struct Running {
     frame: usize,
 }
 
-struct Queue {
-    /// The first destructor of the newest batch.
+/// Batches of several calls.
+struct Batches {
+    /// The first one of the newest batch.
     newest: Option<Box<Due>>,
+}
+
+impl Batches {
+    /// Adds what was let go or told in a call, the first one first.
+    fn add(&mut self, mut chain: Chain, batch: Batch) {
+        let Some(mut first) = chain.head.take() else { return };
+        WAITING.fetch_add(1, Ordering::Release);
+        first.batch = batch;
+        first.older = self.newest.take();
+        self.newest = Some(first);
+    }
+
+    fn batches(&self) -> impl Iterator<Item = &Batch> {
+        std::iter::successors(self.newest.as_deref(), |first| first.older.as_deref()).map(|first| &first.batch)
+    }
+
+    /// Takes the first one out of the batch at a position, counted from the newest.
+    fn take(&mut self, position: usize) -> Option<Box<Due>> {
+        let mut at = &mut self.newest;
+        for _ in 0..position {
+            at = &mut at.as_mut()?.older;
+        }
+        let mut due = at.take()?;
+        *at = match due.next.take() {
+            Some(mut next) => {
+                (next.batch, next.older) = (due.batch, due.older.take());
+                Some(next)
+            }
+            None => {
+                WAITING.fetch_sub(1, Ordering::Release);
+                due.older.take()
+            }
+        };
+        Some(due)
+    }
+
+    /// Leaves to others what a thread that ends has not run.
+    fn leave(&mut self, thread: u64) {
+        let mut at = &mut self.newest;
+        while let Some(first) = at {
+            if first.batch.thread == thread {
+                first.batch.thread = NO_THREAD;
+            }
+            at = &mut first.older;
+        }
+    }
+}
+
+struct Queue {
+    told: Batches,
+    due: Batches,
     running: Vec<Running>,
+    /// What the host is being told now: kept until the call of its function has ended, by returning or by a jump.
+    calling: Chain,
     number: u64,
 }
 
-static QUEUE: Ranked<Queue> = Ranked::new(Rank::Due, Queue { newest: None, running: Vec::new(), number: 0 });
+static QUEUE: Ranked<Queue> = Ranked::new(
+    Rank::Due,
+    Queue {
+        told: Batches { newest: None },
+        due: Batches { newest: None },
+        running: Vec::new(),
+        calling: Chain::EMPTY,
+        number: 0,
+    },
+);
 
-/// How many batches there are, so that a change that made nothing due need not take the list's lock. A thread sees at least
-/// the batches of its own.
+/// How many batches there are, and calls of functions that are told, so that a change that made nothing due need not
+/// take the list's lock. A thread sees at least those of its own.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// How deep calls may nest in destructors of one another and still run what the calls around them have not run yet. Past it
-/// a call runs its own only: the stack stays bounded however many destructors are due.
+/// How deep calls may nest in destructors of one another and still run what the calls around them have not run yet.
+/// Past it a call runs its own only: the stack stays bounded however many destructors are due.
 const NESTING: usize = 16;
 
 /// Names the calling thread; also while its thread-locals are being destroyed.
@@ -134,37 +317,63 @@ fn this_thread() -> u64 {
     return 1;
 }
 
+impl Queue {
+    /// Ends the calls of functions that are told for which `ended` holds. A watcher that was freed meanwhile goes with
+    /// the last one: its destructor is due on `thread`.
+    fn end_calls(&mut self, thread: u64, ended: impl Fn(&Batch) -> bool) {
+        let mut calls = std::mem::take(&mut self.calling);
+        while let Some(call) = calls.pop() {
+            if !ended(&call.batch) {
+                self.calling.push(call);
+                continue;
+            }
+            WAITING.fetch_sub(1, Ordering::Release);
+            if let Way::Change { watcher, .. } = &call.way
+                && let Some(destroy) = watcher.end()
+            {
+                self.number += 1;
+                let batch = Batch { thread, registry: 0, number: self.number };
+                self.due.add(Chain { head: Some(destroy) }, batch);
+            }
+        }
+    }
+}
+
 /// Leaves to others what the calling thread, which ends, has not run: it may have ended in a destructor.
 pub fn thread_ended() {
     let thread = this_thread();
     let mut queue = QUEUE.lock();
     queue.running.retain(|running| running.thread != thread);
-    let mut at = &mut queue.newest;
-    while let Some(first) = at {
-        if first.batch.thread == thread {
-            first.batch.thread = NO_THREAD;
-        }
-        at = &mut first.older;
-    }
+    queue.end_calls(NO_THREAD, |call| call.thread == thread);
+    queue.told.leave(thread);
+    queue.due.leave(thread);
 }
 
-/// Lists what a change made due, in the order in which it let go. Gives the number of the batch, 0 for nothing; to be
-/// followed by [`begin`] in the same call.
-pub fn append(registry: u64, list: DueList) -> u64 {
-    let mut list = list.reversed();
-    let Some(mut first) = list.head.take() else { return 0 };
+/// Lists what a change made due and what is told of it, in its order, and puts into its queue what goes into one.
+/// Gives the number of the batch, 0 for nothing; to be followed by [`begin`] in the same call.
+pub fn append(registry: u64, mut list: DueList) -> u64 {
+    let (mut due, mut queued) = (Chain::EMPTY, Chain::EMPTY);
+    while let Some(one) = list.due.pop() {
+        if one.is_queued() { &mut queued } else { &mut due }.push(one);
+    }
+    while let Some(one) = queued.pop() {
+        one.put();
+    }
+    let told = std::mem::take(&mut list.told).reversed();
+    if due.is_empty() && told.is_empty() {
+        return 0;
+    }
     // Where that cannot be, a batch that is left waits for the thread that gets the same name.
     thread_end::watch();
     let mut queue = QUEUE.lock();
     queue.number += 1;
-    WAITING.fetch_add(1, Ordering::Release);
-    first.batch = Batch { thread: this_thread(), registry, number: queue.number };
-    first.older = queue.newest.take();
-    queue.newest = Some(first);
-    queue.number
+    let batch = Batch { thread: this_thread(), registry, number: queue.number };
+    queue.told.add(told, batch);
+    queue.due.add(due, batch);
+    batch.number
 }
 
-/// Which destructors a call may run.
+/// What a call may run.
 #[derive(Clone, Copy)]
 pub struct Turn {
     thread: u64,
@@ -175,17 +384,31 @@ pub struct Turn {
     own_only: bool,
 }
 
-/// Begins to run destructors in a call whose stack frame is at `frame`: those of its own batch `number`, those that other
+impl Turn {
+    fn may_run(&self, batch: &Batch) -> bool {
+        let left = batch.thread == self.thread || batch.thread == NO_THREAD;
+        batch.number == self.number || (left && (!self.own_only || batch.registry == self.destroyed))
+    }
+
+    fn is_of(&self, call: &Batch) -> bool {
+        call.thread == self.thread && call.number == self.frame as u64
+    }
+}
+
+/// Begins to run what is due in a call whose stack frame is at `frame`: its own batch `number`, those that other
 /// calls of this thread have not run yet, and those of threads that ended; `destroyed` is the registry that the call
 /// destroyed, or 0.
 pub fn begin(frame: usize, number: u64, destroyed: u64) -> Option<Turn> {
     if WAITING.load(Ordering::Acquire) == 0 {
         return None;
     }
+    // It may run what another thread has left.
+    thread_end::watch();
     let mut queue = QUEUE.lock();
     let thread = this_thread();
     // A call of this thread whose frame is not above ours has ended, if not by returning.
     queue.running.retain(|running| running.thread != thread || running.frame > frame);
+    queue.end_calls(thread, |call| call.thread == thread && call.number <= frame as u64);
     let own_only = queue.running.iter().filter(|running| running.thread == thread).count() >= NESTING;
     // Without memory to remember the call by, those nested in it may nest deeper.
     if queue.running.try_reserve(1).is_ok() {
@@ -194,39 +417,81 @@ pub fn begin(frame: usize, number: u64, destroyed: u64) -> Option<Turn> {
     Some(Turn { thread, frame, number, destroyed, own_only })
 }
 
-/// Takes the next destructor off the list; `None` ends the turn.
-pub fn take(turn: Turn) -> Option<(Destructor, UserData)> {
+/// What a call has to do next.
+#[derive(Clone, Copy)]
+pub enum Step {
+    /// Calls a destructor.
+    Destroy(Destructor, UserData),
+    /// Calls a watcher's callback with what [`change`] gives.
+    Change,
+    /// Calls the log's callback with what [`message`] gives.
+    Log,
+}
+
+/// Takes the next one off the list; `None` ends the turn.
+pub fn take(turn: Turn) -> Option<Step> {
     let mut queue = QUEUE.lock();
-    let Queue { newest, running, .. } = &mut *queue;
-    let may_run = |batch: &Batch| {
-        let left = batch.thread == turn.thread || batch.thread == NO_THREAD;
-        batch.number == turn.number || (left && (!turn.own_only || batch.registry == turn.destroyed))
-    };
-    // The newest first: what this call let go runs before what others have left.
-    let mut at = newest;
-    while at.as_ref().is_some_and(|first| !may_run(&first.batch)) {
-        match at {
-            Some(first) => at = &mut first.older,
-            None => break,
+    queue.end_calls(turn.thread, |call| turn.is_of(call));
+    // The oldest first: whoever follows the changes gets them in their order.
+    while let Some(at) = last_position(queue.told.batches(), |batch| turn.may_run(batch)) {
+        let Some(mut told) = queue.told.take(at) else { break };
+        let step = match &told.way {
+            Way::Change { watcher, .. } => watcher.begin().map(|_| Step::Change),
+            Way::Log { level, .. } => log::listener(*level).map(|_| Step::Log),
+            _ => None,
+        };
+        if step.is_some() {
+            told.batch = Batch { thread: turn.thread, registry: 0, number: turn.frame as u64 };
+            WAITING.fetch_add(1, Ordering::Release);
+            queue.calling.push(told);
+            return step;
         }
     }
-    if let Some(mut due) = at.take() {
-        *at = match due.next.take() {
-            Some(mut next) => {
-                (next.batch, next.older) = (due.batch, due.older.take());
-                Some(next)
-            }
-            None => {
-                WAITING.fetch_sub(1, Ordering::Release);
-                due.older.take()
-            }
-        };
-        return Some((due.destroy, due.user_data));
+    // The newest first: what this call let go runs before what others have left.
+    let newest = queue.due.batches().position(|batch| turn.may_run(batch));
+    if let Some(due) = newest.and_then(|at| queue.due.take(at))
+        && let Way::Destroy(destroy) = due.way
+    {
+        return Some(Step::Destroy(destroy, due.user_data));
     }
+    let running = &mut queue.running;
     if let Some(at) = running.iter().rposition(|call| call.thread == turn.thread && call.frame == turn.frame) {
         running.remove(at);
     }
     None
+}
+
+fn last_position<'a>(batches: impl Iterator<Item = &'a Batch>, found: impl Fn(&Batch) -> bool) -> Option<usize> {
+    batches.enumerate().filter(|(_, batch)| found(batch)).last().map(|(at, _)| at)
+}
+
+/// What the host is being told in a turn.
+fn told<T>(turn: Turn, read: impl FnOnce(&Way) -> Option<T>) -> Option<T> {
+    let queue = QUEUE.lock();
+    let mut calls = std::iter::successors(queue.calling.head.as_deref(), |call| call.next.as_deref());
+    calls.find(|call| turn.is_of(&call.batch)).and_then(|call| read(&call.way))
+}
+
+/// The callback for [`Step::Change`], and the change.
+pub fn change(turn: Turn) -> Option<(watcher::Callback, UserData, Told)> {
+    told(turn, |way| match way {
+        Way::Change { watcher, change } => {
+            let (callback, user_data) = watcher.called()?;
+            Some((callback, user_data, Told::from(&**change)))
+        }
+        _ => None,
+    })
+}
+
+/// The callback for [`Step::Log`], and the message.
+pub fn message(turn: Turn) -> Option<(log::Callback, UserData, Message)> {
+    told(turn, |way| match way {
+        Way::Log { level, message } => {
+            let (callback, user_data) = log::listener(*level)?;
+            Some((callback, user_data, Message::new(*level, message)))
+        }
+        _ => None,
+    })
 }
 
 impl Extend<Box<Due>> for DueList {

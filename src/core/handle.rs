@@ -89,12 +89,9 @@ impl Tag {
             Tag::Registry => "it was destroyed",
             Tag::Owner => "it was released, or its registry destroyed",
             Tag::Model => "it was unregistered, replaced, dropped or cleared",
-            Tag::Schema
-            | Tag::Snapshot
-            | Tag::LoadReport
-            | Tag::Watcher
-            | Tag::ReleaseQueue
-            | Tag::SchemaBuilder => "it was freed",
+            Tag::Schema | Tag::Snapshot | Tag::LoadReport | Tag::Watcher | Tag::ReleaseQueue | Tag::SchemaBuilder => {
+                "it was freed"
+            }
         }
     }
 
@@ -168,9 +165,7 @@ pub fn encode(tag: Tag, parts: Parts) -> u64 {
 
 /// Packs the handle of a registry.
 pub fn encode_registry(registry: u32, generation: u64) -> u64 {
-    Tag::Registry.bits() << TAG_SHIFT
-        | u64::from(registry) << REGISTRY_SHIFT
-        | (generation & REGISTRY_GENERATION_MASK)
+    Tag::Registry.bits() << TAG_SHIFT | u64::from(registry) << REGISTRY_SHIFT | (generation & REGISTRY_GENERATION_MASK)
 }
 
 /// Takes a handle apart; nothing is repaired.
@@ -225,7 +220,8 @@ pub fn error(tag: Tag, value: u64, status: Status) -> Error {
 
 /// The tag of a handle, if it has one that stands for something.
 pub fn tag_of(handle: u64) -> Option<Tag> {
-    let is_of = |tag: &Tag| handle >> TAG_SHIFT == tag.bits() && (tag.number() == 0 || tag.number() == number_of(handle));
+    let is_of =
+        |tag: &Tag| handle >> TAG_SHIFT == tag.bits() && (tag.number() == 0 || tag.number() == number_of(handle));
     Tag::ALL.into_iter().find(is_of)
 }
 

@@ -15,12 +15,22 @@ pub enum Rank {
     Registries = 0,
     /// One registry's state.
     State = 1,
+    /// What a watcher keeps.
+    Watcher = 2,
     /// A table of handles that belong to the process.
-    Handles = 2,
-    /// The destructors that are due.
-    Due = 3,
+    Handles = 3,
+    /// A release queue.
+    ReleaseQueue = 4,
+    /// What the host is to be called for.
+    Due = 5,
+    /// Whether a watcher's callback may be called, and runs.
+    Callback = 6,
+    /// Who gets the log's messages.
+    Log = 7,
     /// A registry's list of counter lines.
-    Counters = 4,
+    Counters = 8,
+    /// A table of what is shared.
+    Interned = 9,
 }
 
 /// A mutex that knows its rank.

@@ -1,12 +1,16 @@
 //! The registry itself, without raw pointers of the host and without the C layer.
 
 pub(crate) mod apply;
+pub mod change;
 pub(crate) mod clock;
 pub(crate) mod counters;
 pub mod due;
+pub(crate) mod fallible;
 pub mod handle;
+pub(crate) mod leaks;
 pub mod list;
 pub(crate) mod lock;
+pub mod log;
 pub(crate) mod memory;
 pub mod model;
 pub(crate) mod names;
@@ -14,8 +18,10 @@ pub mod owner;
 pub mod partition;
 pub mod query;
 pub mod registry;
+pub mod release;
 pub mod snapshot;
 pub(crate) mod state;
 pub(crate) mod table;
 pub mod tenant;
 pub(crate) mod thread_end;
+pub mod watcher;

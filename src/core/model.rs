@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::error::{Error, Result, Status};
 use crate::schema::Schema;
 
+use super::change::{Change, Kind};
 use super::clock;
 use super::due::{Due, DueList, UserData};
 use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
 use super::list::List;
+use super::log::Level;
 use super::names::MAX_NAME;
 use super::owner::{DATA_SOURCE, check_text};
 use super::partition::{GLOBAL, MAX_LABEL};
@@ -33,6 +35,10 @@ pub struct NewModel<'a> {
     pub schema: Option<Arc<Schema>>,
     /// The settings: a JSON object.
     pub settings: Option<Box<str>>,
+    /// Whether it is strict.
+    pub strict: bool,
+    /// Bits of the host's own, by which a search passes the model over.
+    pub marks: u32,
     /// The host's pointer.
     pub user_data: UserData,
 }
@@ -81,6 +87,14 @@ fn moves(models: &mut [ModelRecord], apart: bool) -> impl FnMut(u64, usize) + '_
         let record = &mut models[super::owner::index_of(id) as usize];
         *(if apart { &mut record.position_on } else { &mut record.position }) = position as u32;
     }
+}
+
+/// Stands for the structure of a model that has none.
+const NO_STRUCTURE: usize = 0;
+
+/// What stands for a schema's structure: while any schema has it, no other structure is at its address.
+pub(crate) fn structure_address(schema: &Schema) -> usize {
+    if schema.has_structure() { Arc::as_ptr(schema.structure()).addr() } else { NO_STRUCTURE }
 }
 
 fn by_name_key(atom: u32, sequence: u64) -> u64 {
@@ -181,12 +195,14 @@ impl Locked {
         record.references = 1;
         record.holds = 0;
         record.name = atom;
+        (record.strict, record.marks) = (new.strict, new.marks);
         record.schema = new.schema;
         record.settings = new.settings;
         record.user_data = new.user_data;
         record.due = due.take();
-        let generation = handle::generation(record.uses);
-        if record.due.is_some() {
+        let (uses, generation) = (record.uses, handle::generation(record.uses));
+        if let Some(due) = &mut record.due {
+            due.name(registry.model_handle(model, uses));
             self.with_destructor += 1;
         }
         self.used_records += 1;
@@ -199,6 +215,13 @@ impl Locked {
         let frozen = if one { Vec::new() } else { self.freeze(replaced.into_iter(), &[data_source, app]) };
         self.link(model, place, replaced, true, gone);
         self.thaw(frozen);
+        if home.is_none() {
+            self.log_new_tenant(model, gone);
+        }
+        if self.is_watched() {
+            let kind = if replaced.is_some() { Kind::Replaced } else { Kind::Registered };
+            self.tell_put(kind, model, replaced, gone);
+        }
         Ok(self.model_handle(model))
     }
 
@@ -229,7 +252,27 @@ impl Locked {
         let place = self.enter(data_source, app, home, &tenant);
         self.link(model, place, replaced, false, gone);
         self.thaw(frozen);
+        if home.is_none() {
+            self.log_new_tenant(model, gone);
+        }
+        if self.is_watched() {
+            self.tell_put(Kind::Moved, model, replaced, gone);
+        }
         Ok(())
+    }
+
+    /// Tells that a model was put where it is, in the place of one that has gone.
+    fn tell_put(&mut self, kind: Kind, model: u32, replaced: Option<u32>, gone: &mut DueList) {
+        // The record of the one that went still has the number of its handle: it is used again at the earliest by the next.
+        let replaced = replaced.map_or(0, |old| self.model_handle(old));
+        let change = self.about_model(kind, model).map(|change| Change { replaced, ..change });
+        self.tell(change, gone);
+    }
+
+    fn log_new_tenant(&self, model: u32, gone: &mut DueList) {
+        if let Some(partition) = self.partitions.get(self.models[model as usize].partition) {
+            gone.log(Level::Debug, format_args!("tenant \"{}\" came to be", partition.label));
+        }
     }
 
     fn owners_for(&self, data_source: u64, app: u64) -> Result<(u32, u32)> {
@@ -369,7 +412,7 @@ impl Locked {
         Place { data_source, app, partition }
     }
 
-    fn take_record(&mut self, gone: &mut DueList) -> Result<u32> {
+    pub(super) fn take_record(&mut self, gone: &mut DueList) -> Result<u32> {
         while self.free_model == NONE && self.left_behind > 0 && (self.cursor as usize) < self.models.len() {
             self.reclaim(1, gone);
         }
@@ -393,7 +436,7 @@ impl Locked {
         }
     }
 
-    fn list_free(&mut self, model: u32) {
+    pub(super) fn list_free(&mut self, model: u32) {
         // A slot whose generations are used up is retired: it is never listed as free again.
         let next = self.free_model;
         let record = &mut self.models[model as usize];
@@ -475,8 +518,15 @@ impl Locked {
             partition.first = model;
         }
         partition.models += 1;
-        if let Some(structure) = structure {
-            *partition.structures.entry(structure).or_default() += 1;
+        *partition.structures.entry(structure).or_default() += 1;
+        if structure != NO_STRUCTURE {
+            let strict = state.models[model as usize].strict;
+            let alike = state.by_structure.insert((structure, strict, partition.sequence), model).unwrap_or(NONE);
+            if alike != NONE {
+                state.models[alike as usize].newer_alike = model;
+            }
+            let record = &mut state.models[model as usize];
+            (record.older_alike, record.newer_alike) = (alike, NONE);
         }
         let key = by_name_key(atom, partition.sequence);
         let older = state.by_name.insert(key, model).unwrap_or(NONE);
@@ -498,9 +548,9 @@ impl Locked {
         self.partitions.touch_at(place.partition, registered_at);
     }
 
-    fn structure_of(&self, model: u32) -> Option<[u8; 16]> {
-        let schema = self.models[model as usize].schema.as_ref()?;
-        schema.has_structure().then(|| schema.fingerprint())
+    /// What stands for the model's structure.
+    fn structure_of(&self, model: u32) -> usize {
+        self.models[model as usize].schema.as_deref().map_or(NO_STRUCTURE, structure_address)
     }
 
     /// Takes a model out of its lists, its partition and the index by name. `kept` says which of its two places in
@@ -543,9 +593,7 @@ impl Locked {
         let ownerless = record.owner() == NONE;
         let Some(partition) = state.partitions.get_mut(index) else { return };
         partition.models -= 1;
-        if let Some(structure) = structure
-            && let Some(count) = partition.structures.get_mut(&structure)
-        {
+        if let Some(count) = partition.structures.get_mut(&structure) {
             *count -= 1;
             if *count == 0 {
                 partition.structures.remove(&structure);
@@ -556,6 +604,19 @@ impl Locked {
         }
         if partition.last == model {
             partition.last = previous;
+        }
+        if structure != NO_STRUCTURE {
+            let record = &state.models[model as usize];
+            let key = (structure, record.strict, partition.sequence);
+            let (older, newer) = (record.older_alike, record.newer_alike);
+            match (older, newer) {
+                (NONE, NONE) => drop(state.by_structure.remove(&key)),
+                (_, NONE) => drop(state.by_structure.insert(key, older)),
+                _ => state.models[newer as usize].older_alike = older,
+            }
+            if older != NONE {
+                state.models[older as usize].newer_alike = newer;
+            }
         }
         let key = by_name_key(atom, partition.sequence);
         if newer == NONE {
@@ -627,8 +688,10 @@ impl Locked {
 
     /// Takes a registered model out of the registry, as a part of a change.
     pub fn drop_model(&mut self, model: u32, gone: &mut DueList) {
+        let change = self.about_model(Kind::Removed, model);
         self.unlink(model, None);
         self.forget_model(model, gone);
+        self.tell(change, gone);
     }
 
     /// Makes the handle of an unlinked model stale and lets it go.

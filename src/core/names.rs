@@ -85,7 +85,8 @@ pub struct NameCounts {
 
 const GAP: u64 = u32::MAX as u64;
 
-static KEYS: Lazy<ahash::RandomState> = Lazy::new(ahash::RandomState::new);
+/// The key of every hash of what hosts choose.
+pub(crate) static KEYS: Lazy<ahash::RandomState> = Lazy::new(ahash::RandomState::new);
 
 fn hash(name: &[u8]) -> u64 {
     KEYS.hash_one(name)

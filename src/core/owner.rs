@@ -5,9 +5,12 @@ use std::sync::{Arc, Weak};
 
 use crate::error::{Error, Result, Status};
 
+use super::change::{Change, Kind, MAX_TOLD};
 use super::due::{Due, DueList, UserData};
+use super::fallible;
 use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
 use super::list::{List, live_identity};
+use super::log::Level;
 use super::names::MAX_NAME;
 use super::partition::{DataSourceConfig, MAX_CONNECTOR, MAX_FIELD, MAX_LABEL};
 use super::registry::{self, Locked, Registry, misfit};
@@ -216,12 +219,16 @@ impl Locked {
         record.user_data = new.user_data;
         record.due = due.take();
         let (uses, generation) = (record.uses, handle::generation(record.uses));
+        let handle = self.registry.owner_handle(index, uses);
+        if let Some(due) = &mut self.owners[index as usize].due {
+            due.name(handle);
+        }
         self.live_owners += 1;
         self.owners_made += 1;
         let freshness = self.refresh(index);
         list.open(generation, new.kind, freshness, self.version_floor);
         slot.identity.store(u64::from(live_identity(generation)) | u64::from(new.kind) << 32, Ordering::Release);
-        Ok(self.registry.owner_handle(index, uses))
+        Ok(handle)
     }
 
     fn take_owner_record(&mut self) -> Result<u32> {
@@ -289,7 +296,6 @@ impl Locked {
                 format!("owner kind \"{name}\": {MAX_HOST_KINDS} kinds are registered, which is the limit"),
             ));
         }
-        self.text_bytes += name.len();
         self.kinds.push(name.into());
         Ok(FIRST_HOST_KIND + self.kinds.len() as u32 - 1)
     }
@@ -320,9 +326,10 @@ impl Locked {
             self.count_invalidation(list);
             list.hide(freshness);
         }
+        let names = self.names_beside(index);
         self.drop_models_about(index, None, due);
         self.thaw(frozen);
-        self.leave_partition(index, due);
+        self.leave_partition(index, names, due);
         for list in [self.list_of(index), self.list_on(index)].into_iter().flatten() {
             self.run_bytes -= list.close();
         }
@@ -336,6 +343,13 @@ impl Locked {
             record.configuration,
         );
         due.extend(record.due.take());
+        due.log(Level::Debug, format_args!("owner \"{name}\" of tenant \"{label}\" was released"));
+        if self.is_watched() {
+            let owner = handle::encode(Tag::Owner, parts);
+            let name = fallible::beginning(&name, MAX_TOLD);
+            let change = Change { owner, name, tenant: Some(label.clone()), ..Change::new(Kind::OwnerReleased) };
+            self.tell(Some(change), due);
+        }
         self.text_bytes -= name.len() + label.len();
         if configuration == NONE {
             self.partitions.free_owner_label(&label);
@@ -393,7 +407,7 @@ pub(crate) fn index_of(id: u64) -> u32 {
 }
 
 impl super::partition::Fields {
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let [connector, rest @ ..] = self.all();
         check_text("data source connector", connector, MAX_CONNECTOR)?;
         for (what, text) in ["host", "port", "database"].into_iter().zip(rest) {

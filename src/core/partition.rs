@@ -121,8 +121,8 @@ pub(crate) struct Partition {
     pub models: u32,
     /// Distinct names in it.
     pub names: u32,
-    /// How many of its models have a structure.
-    pub structures: HashMap<[u8; 16], u32>,
+    /// How many of its models have a structure, by its address; 0 stands for having none.
+    pub structures: HashMap<usize, u32>,
     pub created_at: i64,
     pub last_used_at: i64,
     /// The same on the clock that idle time is measured by.

@@ -3,12 +3,16 @@
 use std::mem::MaybeUninit;
 
 use crate::error::{Error, Status};
+use crate::schema::Schema;
 
 use super::handle::Parts;
 use super::list::{ANY_KIND, Ask, List, Miss, RETRIES, Stamp, Which};
+use super::model::structure_address;
 use super::names::Lookup;
 use super::owner::{find, gone};
+use super::partition::GLOBAL_INDEX;
 use super::registry::{Locked, Registry};
+use super::state::NONE;
 
 /// Asks an owner's list, or where the models on a data source are listed apart, that list.
 #[inline(always)]
@@ -153,7 +157,53 @@ fn get_locked(registry: &'static Registry, owner: u64, kind: u32, name: &[u8]) -
     Ok(position.map_or(0, |position| own.id_at(position)))
 }
 
+/// What a search by structure asks for.
+pub struct StructureSearch<'a> {
+    /// A schema of the structure.
+    pub schema: &'a Schema,
+    /// The current tenant's code; empty for none.
+    pub tenant: &'a str,
+    /// Whether the asker is strict: models that are not as strict are passed over.
+    pub strict: bool,
+    /// Models with any of these marks are passed over.
+    pub pass_over: u32,
+    /// Those with any of these as well, outside of `global`.
+    pub pass_over_outside_global: u32,
+}
+
 impl Locked {
+    /// The newest model of a structure: in `global`, else in the current tenant, or where there is none in the first partition
+    /// that has one.
+    pub fn find_structure(&mut self, ask: &StructureSearch<'_>) -> crate::error::Result<u64> {
+        let tenant = self.tenant_code(ask.tenant)?;
+        let structure = structure_address(ask.schema);
+        if !ask.schema.has_structure() {
+            return Ok(0);
+        }
+        let newest = |sequence| self.by_structure.get(&(structure, ask.strict, sequence)).copied();
+        let fits = |model: u32| {
+            let record = &self.models[model as usize];
+            let outside = if record.partition == GLOBAL_INDEX { 0 } else { ask.pass_over_outside_global };
+            record.marks & (ask.pass_over | outside) == 0
+        };
+        let older = |model: &u32| Some(self.models[*model as usize].older_alike).filter(|older| *older != NONE);
+        let first_in = |newest: u32| std::iter::successors(Some(newest), older).find(|model| fits(*model));
+        let found = if ask.tenant.is_empty() {
+            let all = (structure, ask.strict, 0)..=(structure, ask.strict, u64::MAX);
+            self.by_structure.range(all).find_map(|(_, newest)| first_in(*newest))
+        } else {
+            let of_tenant = self.partitions.find(tenant).and_then(|index| self.partitions.get(index));
+            // `global` is the first of all partitions.
+            let sequences = [Some(0), of_tenant.map(|partition| partition.sequence)];
+            sequences.into_iter().flatten().filter_map(newest).find_map(first_in)
+        };
+        let Some(model) = found else { return Ok(0) };
+        let partition = self.models[model as usize].partition;
+        self.partitions.touch(partition);
+        self.reused_total += 1;
+        Ok(self.model_handle(model))
+    }
+
     /// The model of this name: in `global`, else in the first partition that has one; or in one tenant alone.
     pub fn find_model(&mut self, tenant: Option<&str>, name: &[u8]) -> crate::error::Result<u64> {
         let code = tenant.map(|code| self.tenant_code(code)).transpose()?;

@@ -4,19 +4,21 @@
 //! the next one have its number, whose slots go on counting generations. So a call that comes too late, with a handle of
 //! a destroyed registry, reads memory that is there and finds that its generation has passed.
 
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use once_cell::sync::OnceCell;
 
 use crate::error::{Error, Result, Status};
 
 use super::counters::Counters;
-use super::due::DueList;
+use super::due::{Due, DueList};
 use super::handle::{self, MAX_REGISTRIES, MAX_SLOTS, Parts, Tag};
 use super::list::List;
 use super::lock::{Guard, Rank, Ranked};
 use super::memory::{Atomics, Table};
 use super::names::Names;
+use super::release::ReleaseQueue;
 use super::state::State;
 
 /// What stays of an owner: 16 bytes.
@@ -40,11 +42,13 @@ pub struct Options {
     pub max_owners: u32,
     /// Tenant codes that stand for `global`.
     pub reserved_tenants: Vec<String>,
+    /// Where `user_data` without a destructor goes when it is due.
+    pub release_queue: Option<Arc<ReleaseQueue>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_models: MAX_SLOTS, max_owners: MAX_SLOTS, reserved_tenants: Vec::new() }
+        Options { max_models: MAX_SLOTS, max_owners: MAX_SLOTS, reserved_tenants: Vec::new(), release_queue: None }
     }
 }
 
@@ -67,6 +71,8 @@ pub struct Registry {
     pub(crate) names: Names,
     pub(crate) counters: Counters,
     pub(crate) number: u32,
+    /// Whether the registry has a release queue: asked by every call that hands in `user_data` without a destructor.
+    has_release_queue: AtomicBool,
     state: Ranked<State>,
 }
 
@@ -210,6 +216,7 @@ pub fn create(options: Options) -> Result<u64> {
     };
     let registry = by_number(registry).ok_or(Status::ERROR_INTERNAL)?;
     let mut state = registry.state.lock();
+    registry.has_release_queue.store(options.release_queue.is_some(), Ordering::Relaxed);
     state.open(options, registry.epoch.load(Ordering::Relaxed));
     state.hits_before = registry.counters.hits();
     drop(state);
@@ -236,6 +243,7 @@ fn new_number(numbers: &mut Numbers) -> Result<u32> {
         names: Names::new(),
         counters: Counters::new(),
         number,
+        has_release_queue: AtomicBool::new(false),
         state: Ranked::new(Rank::State, State::default()),
     });
     REGISTRIES[number as usize].store(Box::leak(registry), Ordering::Release);
@@ -283,6 +291,30 @@ pub(crate) fn resolve_locked(value: u64) -> Result<Locked> {
     let locked = registry.lock()?;
     resolve(value)?;
     Ok(locked)
+}
+
+/// As [`resolve_locked`], for a call that was handed `user_data`: where the registry's handle is refused, there is no queue
+/// to put it into, and it stays the caller's.
+pub(crate) fn resolve_locked_for(value: u64, due: &mut Option<Box<Due>>) -> Result<Locked> {
+    resolve_locked(value).inspect_err(|error| {
+        if error.status() != Status::ERROR_POISONED {
+            due.take_if(|due| due.is_queued());
+        }
+    })
+}
+
+/// The release queue of the registry of a registry's handle, where it has one.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn release_queue(value: u64) -> Result<Option<Arc<ReleaseQueue>>> {
+    let registry = resolve(value)?;
+    if !registry.has_release_queue.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    let locked = registry.lock_in_doubt();
+    resolve(value)?;
+    Ok(locked.options.release_queue.clone())
 }
 
 /// Destroys a registry: its owners and models are gone, and its handle is stale. Gives the destructors that are due.

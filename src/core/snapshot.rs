@@ -90,6 +90,15 @@ pub fn free(handle: u64) -> Result<(u64, DueList)> {
     Ok((snapshot.registry.handle(), gone))
 }
 
+/// Calls `each` with every handle of a snapshot of this registry, and how many models that has.
+pub(crate) fn each_of(registry: &Registry, mut each: impl FnMut(u64, usize)) {
+    SNAPSHOTS.each(|handle, snapshot| {
+        if std::ptr::eq(snapshot.registry, registry) {
+            each(handle, snapshot.models.len());
+        }
+    });
+}
+
 /// The stamp of a snapshot that is not of one owner.
 pub fn no_stamp() -> Stamp {
     Stamp::default()

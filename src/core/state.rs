@@ -11,9 +11,13 @@ use super::names::NameCounts;
 use super::partition::Partitions;
 use super::registry::Options;
 use super::snapshot::Snapshot;
+use super::watcher::Watcher;
 
 /// Stands for no index.
 pub(crate) const NONE: u32 = u32::MAX;
+
+/// A structure, which is one exactly where its address is, a strictness, and a partition's sequence number.
+pub(crate) type StructureKey = (usize, bool, u64);
 
 /// A model, as the registry knows it.
 pub(crate) struct ModelRecord {
@@ -38,10 +42,16 @@ pub(crate) struct ModelRecord {
     /// The models of the same name in the same partition, registered before and after this one.
     pub older: u32,
     pub newer: u32,
+    /// The models of the same structure and strictness in the same partition, registered before and after this one.
+    pub older_alike: u32,
+    pub newer_alike: u32,
     /// The models of the same partition, registered before and after this one. While the record is free, `next` is the
     /// next free one.
     pub previous: u32,
     pub next: u32,
+    /// Bits of the host's own, by which a search passes the model over.
+    pub marks: u32,
+    pub strict: bool,
     pub registered_at: i64,
     pub schema: Option<Arc<Schema>>,
     pub settings: Option<Box<str>>,
@@ -63,8 +73,12 @@ impl ModelRecord {
             position_on: NONE,
             older: NONE,
             newer: NONE,
+            older_alike: NONE,
+            newer_alike: NONE,
             previous: NONE,
             next: NONE,
+            marks: 0,
+            strict: false,
             registered_at: 0,
             schema: None,
             settings: None,
@@ -148,7 +162,7 @@ pub(crate) struct State {
     pub free_model: u32,
     /// Models that are registered.
     pub live_models: u32,
-    /// Registered models that have a destructor.
+    /// Registered models whose `user_data` has a destructor or goes into a release queue.
     pub with_destructor: u32,
     /// Records in use: registered models, held ones, and what a clear left behind.
     pub used_records: u32,
@@ -159,6 +173,8 @@ pub(crate) struct State {
     pub partitions: Partitions,
     /// The newest model of a name in a partition, by atom and then by the partition's sequence number.
     pub by_name: BTreeMap<u64, u32>,
+    /// The newest model of a structure and a strictness in a partition.
+    pub by_structure: BTreeMap<StructureKey, u32>,
     /// The model without an owner of a name in a partition.
     pub ownerless: HashMap<(u32, u32), u32>,
     /// How many models of the registry use a schema.
@@ -178,6 +194,9 @@ pub(crate) struct State {
     pub built_lists: u64,
     /// What the counters of the cache, which go on, said when this registry was made.
     pub hits_before: u64,
+    /// Who is told of what happens here, and how many changes they were told of.
+    pub watchers: Vec<Arc<Watcher>>,
+    pub changes: u64,
 }
 
 impl Default for State {
@@ -204,6 +223,7 @@ impl Default for State {
             names: NameCounts::default(),
             partitions: Partitions::default(),
             by_name: BTreeMap::new(),
+            by_structure: BTreeMap::new(),
             ownerless: HashMap::new(),
             schemas: HashMap::new(),
             schema_bytes: 0,
@@ -218,6 +238,8 @@ impl Default for State {
             invalidations: 0,
             built_lists: 0,
             hits_before: 0,
+            watchers: Vec::new(),
+            changes: 0,
         }
     }
 }
@@ -259,6 +281,7 @@ impl State {
         self.options = options;
         self.first_epoch = epoch;
         self.owners_made = 0;
+        self.changes = 0;
         self.kinds.clear();
         self.partitions = Partitions::default();
         (self.registered_total, self.reused_total) = (0, 0);

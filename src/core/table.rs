@@ -1,4 +1,4 @@
-//! Tables of handles for what belongs to the process: schemas, held snapshots, load reports.
+//! Tables of handles for what belongs to the process: schemas, held snapshots, load reports, watchers, release queues.
 
 use std::sync::Arc;
 
@@ -76,6 +76,17 @@ impl<T> HandleTable<T> {
             .find(&guard, value)
             .and_then(|index| guard.slots[index].value.clone().ok_or(Status::ERROR_STALE_HANDLE));
         found.map_err(|status| handle::error(self.tag, value, status))
+    }
+
+    /// Calls `each` with every handle and its value. It must not use this table.
+    pub fn each(&self, mut each: impl FnMut(u64, &T)) {
+        let guard = self.slots.lock();
+        for (index, slot) in guard.slots.iter().enumerate() {
+            if let Some(value) = &slot.value {
+                let parts = Parts { registry: 0, index: index as u32, generation: handle::generation(slot.uses) };
+                each(handle::encode(self.tag, parts), value);
+            }
+        }
     }
 
     /// Frees a handle, and gives the value that it kept.

@@ -4,8 +4,11 @@ use std::sync::atomic::Ordering;
 
 use crate::error::Result;
 
+use super::change::{Change, Kind};
 use super::clock;
 use super::due::DueList;
+use super::fallible::Many;
+use super::log::Level;
 use super::partition::{GLOBAL, GLOBAL_INDEX, Partition, Partitions};
 use super::registry::Locked;
 use super::state::NONE;
@@ -38,6 +41,15 @@ pub struct TenantInfo {
 impl Locked {
     /// Forgets every model and every tenant, at once and for every reader. Owners stay.
     pub fn clear(&mut self, gone: &mut DueList) {
+        let models = u64::from(self.live_models);
+        self.empty(gone);
+        gone.log(Level::Info, format_args!("cleared: {} went", Many(models, "model")));
+        if self.is_watched() {
+            self.tell(Some(Change { count: models, ..Change::new(Kind::Cleared) }), gone);
+        }
+    }
+
+    fn empty(&mut self, gone: &mut DueList) {
         // From here on every list is empty to every reader, and every model's handle stale.
         self.registry.forget();
         self.left_behind += self.live_models;
@@ -47,6 +59,7 @@ impl Locked {
         self.built_lists = 0;
         (self.registered_total, self.reused_total) = (0, 0);
         self.by_name.clear();
+        self.by_structure.clear();
         self.ownerless.clear();
         self.partitions.clear();
         // Destructors run before the caller returns. Without any, later changes take the memory back in steps.
@@ -81,7 +94,9 @@ impl Locked {
     pub fn close(&mut self) -> DueList {
         let mut gone = DueList::default();
         self.alive = false;
-        self.clear(&mut gone);
+        // Who watches is told that all of it went, and not of each.
+        let (watchers, models) = (std::mem::take(&mut self.watchers), u64::from(self.live_models));
+        self.empty(&mut gone);
         for owner in 0..self.owners.len() as u32 {
             let record = &self.owners[owner as usize];
             if record.live {
@@ -95,32 +110,43 @@ impl Locked {
             }
         }
         self.reclaim_all(&mut gone);
-        self.text_bytes -= self.kinds.iter().map(|kind| kind.len()).sum::<usize>();
         self.kinds = Vec::new();
         self.partitions = Partitions::none();
+        self.options.release_queue = None;
+        gone.log(Level::Info, format_args!("destroyed: {} went", Many(models, "model")));
+        if !watchers.is_empty() {
+            self.watchers = watchers;
+            self.tell(Some(Change { count: models, ..Change::new(Kind::Destroyed) }), &mut gone);
+            self.watchers = Vec::new();
+        }
         gone
     }
 
-    /// Takes an owner out of the partition that it counts in; with the last one the partition goes. Gives how many names
-    /// went with it.
-    pub fn leave_partition(&mut self, owner: u32, gone: &mut DueList) -> u64 {
-        let sequence = std::mem::take(&mut self.owners[owner as usize].counted_in);
-        if sequence == 0 {
-            return 0;
-        }
-        let Some(index) = self.partitions.by_sequence(sequence) else { return 0 };
-        let Some(partition) = self.partitions.get_mut(index) else { return 0 };
-        partition.members -= 1;
-        if partition.members > 0 {
-            return 0;
-        }
-        self.drop_partition(index, gone)
+    /// How many names the partition that an owner counts in has.
+    pub fn names_beside(&self, owner: u32) -> u64 {
+        let index = self.partitions.by_sequence(self.owners[owner as usize].counted_in);
+        index.and_then(|index| self.partitions.get(index)).map_or(0, |partition| u64::from(partition.names))
     }
 
-    /// Drops a partition with all that is in it; `global` is emptied and stays. Gives how many names it held.
-    pub fn drop_partition(&mut self, index: u32, gone: &mut DueList) -> u64 {
-        let Some(partition) = self.partitions.get(index) else { return 0 };
-        let (names, mut model) = (u64::from(partition.names), partition.first);
+    /// Takes an owner out of the partition that it counts in, which had so many names before its models went; with the last one
+    /// the partition goes.
+    pub fn leave_partition(&mut self, owner: u32, names: u64, gone: &mut DueList) {
+        let sequence = std::mem::take(&mut self.owners[owner as usize].counted_in);
+        if sequence == 0 {
+            return;
+        }
+        let Some(index) = self.partitions.by_sequence(sequence) else { return };
+        let Some(partition) = self.partitions.get_mut(index) else { return };
+        partition.members -= 1;
+        if partition.members == 0 {
+            self.drop_partition(index, names, gone);
+        }
+    }
+
+    /// Drops a partition with all that is in it, and that held so many names; `global` is emptied and stays.
+    fn drop_partition(&mut self, index: u32, names: u64, gone: &mut DueList) {
+        let Some(partition) = self.partitions.get(index) else { return };
+        let (label, mut model) = (partition.label.clone(), partition.first);
         let frozen = self.freeze(self.models_from(model), &[]);
         while model != NONE {
             let next = self.models[model as usize].next;
@@ -130,8 +156,14 @@ impl Locked {
         self.thaw(frozen);
         if index != GLOBAL_INDEX {
             self.partitions.remove(index);
+        } else if names == 0 {
+            return;
         }
-        names
+        gone.log(Level::Debug, format_args!("tenant \"{label}\" was dropped: {} went", Many(names, "name")));
+        if self.is_watched() {
+            let change = Change { count: names, tenant: Some(label), ..Change::new(Kind::TenantDropped) };
+            self.tell(Some(change), gone);
+        }
     }
 
     /// Drops a tenant, or takes one owner out of it.
@@ -143,13 +175,14 @@ impl Locked {
         }
         let Some(index) = self.partitions.find(code) else { return Ok(0) };
         self.reclaim(64, gone);
-        if owner == NONE {
-            return Ok(self.drop_partition(index, gone));
-        }
         let (sequence, names) = match self.partitions.get(index) {
             Some(partition) => (partition.sequence, u64::from(partition.names)),
             None => return Ok(0),
         };
+        if owner == NONE {
+            self.drop_partition(index, names, gone);
+            return Ok(names);
+        }
         if self.owners[owner as usize].counted_in != sequence {
             return Ok(0);
         }
@@ -157,7 +190,7 @@ impl Locked {
         let frozen = self.freeze(self.models_about(owner), &[owner]);
         self.drop_models_about(owner, Some(index), gone);
         self.thaw(frozen);
-        self.leave_partition(owner, gone);
+        self.leave_partition(owner, names, gone);
         Ok(if self.partitions.by_sequence(sequence).is_none() { names } else { 0 })
     }
 
@@ -171,9 +204,13 @@ impl Locked {
             let Some(partition) = self.partitions.get(index) else { break };
             sequence = partition.sequence + 1;
             if now.saturating_sub(partition.last_used) >= max_idle_ms {
-                self.drop_partition(index, gone);
+                let names = u64::from(partition.names);
+                self.drop_partition(index, names, gone);
                 dropped += 1;
             }
+        }
+        if dropped > 0 {
+            gone.log(Level::Info, format_args!("swept: {} went", Many(dropped, "idle tenant")));
         }
         dropped
     }
@@ -204,24 +241,7 @@ impl Locked {
 
     /// What the registry counts.
     pub fn stats(&self) -> Stats {
-        let (live_owners, names) = (self.live_owners as usize, self.names.live() as usize);
-        let partitions = self.partitions.count();
-        let in_use = self.used_records as usize * size_of::<super::state::ModelRecord>()
-            + self.by_name.len() * size_of::<(u64, u32)>()
-            + self.ownerless.len() * size_of::<((u32, u32), u32)>()
-            + live_owners * (size_of::<super::state::OwnerRecord>() + size_of::<super::list::List>())
-            + (partitions + self.partitions.configurations()) * size_of::<Partition>()
-            + self.run_bytes
-            + self.schema_bytes
-            + self.snapshot_bytes
-            + self.text_bytes
-            + self.partitions.text_bytes
-            + self.names.long_bytes
-            + names * size_of::<u64>();
-        let reserved = self.owners.len().max(self.past_owners.len()) * size_of::<super::registry::OwnerSlot>()
-            + self.models.len().max(self.past_models.len()) * size_of::<u64>()
-            + (self.past_owners.len() + self.past_models.len()) * size_of::<u32>()
-            + self.names.slots() * super::names::SLOT_BYTES;
+        let memory = self.memory();
         let hits = self.registry.counters.hits().saturating_sub(self.hits_before) + self.locked_hits;
         Stats {
             registered_total: self.registered_total,
@@ -232,21 +252,84 @@ impl Locked {
                 .filter_map(|index| self.partitions.get(index))
                 .map(|partition| partition.structures.len() as u64)
                 .sum(),
-            tenants: partitions as u64,
+            tenants: self.partitions.count() as u64,
             models: u64::from(self.live_models),
             owners: u64::from(self.live_owners),
             generation: self.generation(),
-            bytes_in_use: in_use as u64,
-            bytes_reserved: reserved as u64,
+            bytes_in_use: memory.in_use(),
+            bytes_reserved: memory.reserved,
             cache_hits: hits,
             cache_misses: self.misses,
             cache_invalidations: self.invalidations,
         }
     }
 
+    /// What the registry's memory is used for.
+    pub fn memory(&self) -> Memory {
+        let (owners, names) = (self.live_owners as usize, self.names.live() as usize);
+        let partitions = &self.partitions;
+        let reserved = self.owners.len().max(self.past_owners.len()) * size_of::<super::registry::OwnerSlot>()
+            + self.models.len().max(self.past_models.len()) * size_of::<u64>()
+            + (self.past_owners.len() + self.past_models.len()) * size_of::<u32>()
+            + self.names.slots() * super::names::SLOT_BYTES
+            + self.kinds.iter().map(|kind| kind.len()).sum::<usize>();
+        let bytes = |bytes: usize| bytes as u64;
+        Memory {
+            models: bytes(self.used_records as usize * size_of::<super::state::ModelRecord>()),
+            indices: bytes(
+                self.by_name.len() * size_of::<(u64, u32)>()
+                    + self.by_structure.len() * size_of::<(super::state::StructureKey, u32)>()
+                    + self.ownerless.len() * size_of::<((u32, u32), u32)>(),
+            ),
+            owners: bytes(owners * size_of::<super::state::OwnerRecord>()),
+            lists: bytes(owners * size_of::<super::list::List>() + self.run_bytes),
+            names: bytes(self.names.long_bytes + names * size_of::<u64>()),
+            schemas: bytes(self.schema_bytes),
+            snapshots: bytes(self.snapshot_bytes),
+            tenants: bytes(
+                (partitions.count() + partitions.configurations()) * size_of::<Partition>() + partitions.text_bytes,
+            ),
+            texts: bytes(self.text_bytes),
+            reserved: bytes(reserved),
+        }
+    }
+
     /// How often the registry was cleared, and one.
     pub fn generation(&self) -> u64 {
         self.registry.epoch.load(Ordering::Relaxed) - self.first_epoch + 1
+    }
+}
+
+/// What a registry's memory is used for, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Memory {
+    /// Records of models that are registered or held.
+    pub models: u64,
+    /// The indices by name and by structure.
+    pub indices: u64,
+    /// Records of owners.
+    pub owners: u64,
+    /// Lists of owners' models.
+    pub lists: u64,
+    /// Interned names.
+    pub names: u64,
+    /// Schemas that models use.
+    pub schemas: u64,
+    /// Held snapshots.
+    pub snapshots: u64,
+    /// Partitions, and configurations of data sources.
+    pub tenants: u64,
+    /// Owners' names, labels, settings.
+    pub texts: u64,
+    /// Slots that were used once; they are reused and never returned.
+    pub reserved: u64,
+}
+
+impl Memory {
+    /// All but what is reserved.
+    pub fn in_use(&self) -> u64 {
+        let Memory { models, indices, owners, lists, names, schemas, snapshots, tenants, texts, .. } = self;
+        models + indices + owners + lists + names + schemas + snapshots + tenants + texts
     }
 }
 

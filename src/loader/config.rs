@@ -2,26 +2,72 @@
 
 use super::files::Configuration;
 use super::{Connector, DataSourceConfig, DataSourcePlan, Problems};
+use crate::core::names::MAX_NAME;
+use crate::core::owner::check_text;
+use crate::core::partition::{self, MAX_CONNECTOR, MAX_FIELD, MAX_URL};
 use crate::error::{Error, Result, Status};
 use crate::schema::alloc::{append, exhausted, push};
 use crate::schema::{Json, Object, plain_text, shown};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-/// The data sources in the order of the configuration.
-pub(super) fn data_sources(configuration: Configuration, problems: &mut Problems) -> Result<Vec<DataSourcePlan>> {
+/// The data sources in the order of the configuration. One with a name or a setting that no owner can have is left out:
+/// with another one in its place it would share the models of another database.
+pub(super) fn data_sources(configuration: &Configuration, problems: &mut Problems) -> Result<Vec<DataSourcePlan>> {
     let mut list = Vec::new();
     for member in configuration.object.members() {
-        let Some(settings) = member.value.as_object() else {
-            let (file, place) = configuration.place(member.source, member.offset);
-            let name = shown(&member.key);
-            let message =
-                format!("the data source \"{name}\" is {}; its settings must be an object", member.value.kind());
-            problems.note(file, place.mark(Error::new(Status::ERROR_SCHEMA, name, message)))?;
-            continue;
+        let name = shown(&member.key);
+        let (at, error) = match member.value.as_object() {
+            None => {
+                let message =
+                    format!("the data source \"{name}\" is {}; its settings must be an object", member.value.kind());
+                (member, Error::new(Status::ERROR_SCHEMA, name, message))
+            }
+            Some(settings) => {
+                let config = settings_of(settings)?;
+                let refused = match check_text("its name", &member.key, MAX_NAME) {
+                    Err(error) => Some((None, error)),
+                    Ok(()) => impossible(&config).map(|(key, error)| (settings.member(key), error)),
+                };
+                let Some((setting, error)) = refused else {
+                    push(&mut list, DataSourcePlan { key: copy(&member.key)?, config })?;
+                    continue;
+                };
+                let message = format!("the data source {name:?} is left out: {}; correct it", error.message());
+                (setting.unwrap_or(member), Error::new(error.status(), name, message))
+            }
         };
-        push(&mut list, DataSourcePlan { key: copy(&member.key)?, config: settings_of(settings)? })?;
+        let (file, place) = configuration.place(at.source, at.offset);
+        problems.note(file, place.mark(error))?;
     }
     Ok(list)
+}
+
+/// The first setting that an owner cannot have, and why.
+fn impossible(config: &DataSourceConfig) -> Option<(&'static str, Error)> {
+    let DataSourceConfig { connector, host, port, database, url } = config;
+    let connector = if let Connector::Named(name) = connector { Some(name) } else { None };
+    let mut settings = vec![
+        ("connector", connector, MAX_CONNECTOR),
+        ("host", host.as_ref(), MAX_FIELD),
+        ("port", port.as_ref(), MAX_FIELD),
+        ("database", database.as_ref(), MAX_FIELD),
+    ];
+    // A URL says nothing but the database, where that is absent.
+    let url = url.as_ref().filter(|_| database.is_none());
+    let from_url;
+    if let Some(url) = url {
+        if url.len() > MAX_URL {
+            settings.push(("url", Some(url), MAX_URL));
+        } else {
+            let config = partition::DataSourceConfig { url: url.clone(), ..partition::DataSourceConfig::default() };
+            from_url = config.fields().all()[3].to_owned();
+            settings.push(("url", Some(&from_url), MAX_FIELD));
+        }
+    }
+    settings.into_iter().find_map(|(key, text, limit)| {
+        let what = if key == "url" && limit == MAX_FIELD { "the database in its url" } else { key };
+        Some((key, check_text(what, text?, limit).err()?))
+    })
 }
 
 fn settings_of(settings: &Object<'_>) -> Result<DataSourceConfig> {
@@ -67,10 +113,13 @@ fn copy(text: &str) -> Result<String> {
     Ok(copy)
 }
 
-/// The models that the configuration lists, each with the place of its data source.
+/// The models that the configuration lists, each with the place of its data source. An entry that is no object lists
+/// nothing; that is a problem where a file defines the model, and else some other thing that stands beside them.
 pub(super) fn assignments<'c>(
     configuration: &'c Configuration,
+    sources: &Configuration,
     data_sources: &[DataSourcePlan],
+    defined: &HashSet<&str>,
     problems: &mut Problems,
 ) -> Result<HashMap<&'c str, Option<usize>>> {
     let mut known: HashMap<&str, usize> = HashMap::new();
@@ -80,13 +129,20 @@ pub(super) fn assignments<'c>(
     let mut assignments = HashMap::new();
     assignments.try_reserve(configuration.object.members().len()).map_err(exhausted)?;
     for member in configuration.object.members().iter().filter(|member| &*member.key != "_meta") {
-        let Some(entry) = member.value.as_object() else { continue };
+        let Some(entry) = member.value.as_object() else {
+            if member.value.is_truthy() && defined.contains(&*member.key) {
+                let (file, place) = configuration.place(member.source, member.offset);
+                problems.note(file, place.mark(no_entry(&member.key, &member.value)))?;
+            }
+            continue;
+        };
         let mut data_source = None;
         if let Some(named) = entry.member("dataSource").filter(|named| named.value.is_truthy()) {
             data_source = named.value.as_str().and_then(|name| known.get(name).copied());
             if data_source.is_none() {
                 let (file, place) = configuration.place(named.source, named.offset);
-                problems.note(file, place.mark(unknown(&member.key, &named.value)))?;
+                let left_out = named.value.as_str().is_some_and(|name| sources.object.get(name).is_some());
+                problems.note(file, place.mark(unknown(&member.key, &named.value, left_out)))?;
             }
         }
         assignments.insert(&*member.key, data_source);
@@ -94,9 +150,25 @@ pub(super) fn assignments<'c>(
     Ok(assignments)
 }
 
-fn unknown(model: &str, data_source: &Json<'_>) -> Error {
+fn no_entry(model: &str, entry: &Json<'_>) -> Error {
+    let model = shown(model);
+    let message = format!(
+        "model \"{model}\": its entry is {}, which lists nothing; it must be an object such as {{\"dataSource\": \"db\"}}",
+        entry.kind()
+    );
+    Error::new(Status::ERROR_SCHEMA, model, message)
+}
+
+fn unknown(model: &str, data_source: &Json<'_>, left_out: bool) -> Error {
     let model = shown(model);
     match data_source.as_str() {
+        Some(name) if left_out => {
+            let name = shown(name);
+            let message = format!(
+                "model \"{model}\": the data source \"{name}\" was left out for what is wrong with it; correct that"
+            );
+            Error::new(Status::ERROR_UNKNOWN_DATA_SOURCE, name, message)
+        }
         Some(name) => {
             let name = shown(name);
             let message = format!(

@@ -6,8 +6,12 @@ mod config;
 mod files;
 mod models;
 
+use crate::core::names::MAX_NAME;
+use crate::core::owner::check_text;
 use crate::error::{Error, Result, Status};
 use crate::schema::Schema;
+use crate::schema::alloc::{exhausted, push};
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,6 +20,8 @@ use std::sync::Arc;
 pub struct LoadOptions {
     /// The environment whose variants of the configuration files are merged over the others; an empty one is none.
     pub environment: Option<String>,
+    /// Whether the application is to be called after its directory.
+    pub name_app: bool,
 }
 
 /// The connector of a data source.
@@ -79,9 +85,14 @@ pub struct Problem {
     pub error: Error,
 }
 
+/// The name of an application whose directory has none that can be used.
+const APP_NAME: &str = "app";
+
 /// What an application's directory holds.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
+    /// The name of the application after its directory, where that was asked for.
+    pub app_name: Option<String>,
     /// The data sources in the order of the configuration.
     pub data_sources: Vec<DataSourcePlan>,
     /// The models in the order of their file names.
@@ -90,12 +101,14 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// How many there are.
     pub counts: PlanCounts,
+    /// `ERROR_NOTHING_TO_LOAD`, where there is neither a data source nor a model.
+    pub nothing: Option<Error>,
 }
 
 /// The sizes of a [`Plan`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct PlanCounts {
-    /// Files in `models` that define a model.
+    /// Files in `models` that define a model, also one that an earlier file defines.
     pub models: usize,
     /// Members of their `properties`: equal keys once, hiding and refused ones included.
     pub properties: usize,
@@ -109,7 +122,7 @@ pub struct PlanCounts {
 /// # Errors
 ///
 /// `ERROR_INVALID_ARGUMENT` for an environment that is no part of a file name, `ERROR_IO` where `dir` is no directory
-/// that can be read, `ERROR_NOTHING_TO_LOAD` where it has neither a data source nor a model, `ERROR_OUT_OF_MEMORY`.
+/// that can be read, `ERROR_OUT_OF_MEMORY`. A directory with nothing to load is none: see [`Plan::nothing`].
 pub fn read_application(dir: &Path, options: &LoadOptions) -> Result<Plan> {
     let environment = environment(options)?;
     let metadata = std::fs::metadata(dir).map_err(|error| {
@@ -122,46 +135,59 @@ pub fn read_application(dir: &Path, options: &LoadOptions) -> Result<Plan> {
     }
 
     let mut problems = Problems::default();
-    let data_sources = files::configuration(dir, "datasources", environment, &mut problems)?;
+    let sources = files::configuration(dir, "datasources", environment, &mut problems)?;
     let model_config = files::configuration(dir, "model-config", environment, &mut problems)?;
-    let found_any = data_sources.found || model_config.found;
-    let data_sources = config::data_sources(data_sources, &mut problems)?;
-    let assignments = config::assignments(&model_config, &data_sources, &mut problems)?;
-    let Some(mut models) = models::read(dir, &mut problems)? else {
-        return finish(dir, found_any, data_sources, Vec::new(), problems);
-    };
+    let data_sources = config::data_sources(&sources, &mut problems)?;
+    // What is wrong with the models is told last, but what is wrong with their configuration is known when they are.
+    let mut of_models = Problems::default();
+    let mut counts = PlanCounts::default();
+    let models = models::read(dir, &mut counts, &mut of_models)?;
+    let found_any = sources.found || model_config.found || models.is_some();
+    let mut models = models.unwrap_or_default();
+
+    let mut defined: HashSet<&str> = HashSet::new();
+    defined.try_reserve(models.len()).map_err(exhausted)?;
+    defined.extend(models.iter().map(|model| &*model.name));
+    let assignments = config::assignments(&model_config, &sources, &data_sources, &defined, &mut problems)?;
     for model in &mut models {
         if let Some(data_source) = assignments.get(&*model.name) {
             model.in_app = true;
             model.data_source = *data_source;
         }
     }
-    finish(dir, true, data_sources, models, problems)
+
+    let mut all = Problems::default();
+    let has_any = !data_sources.is_empty() || !models.is_empty();
+    let app_name = options.name_app.then(|| directory_name(dir));
+    let app_name = app_name.map(|name| if has_any { all.usable(name) } else { Ok(name) }).transpose()?;
+    all.append(problems)?;
+    all.append(of_models)?;
+    let problems = all.0;
+    counts.problems = problems.len();
+    let nothing = (!has_any).then(|| nothing(dir, found_any, &problems));
+    Ok(Plan { app_name, data_sources, models, problems, counts, nothing })
 }
 
-fn finish(
-    dir: &Path,
-    found_any: bool,
-    data_sources: Vec<DataSourcePlan>,
-    models: Vec<ModelPlan>,
-    problems: Problems,
-) -> Result<Plan> {
-    let problems = problems.0;
-    if data_sources.is_empty() && models.is_empty() {
-        let reason = match problems.first() {
-            Some(first) => format!("{} problems, the first of them: {}", problems.len(), first.error.message()),
-            None if found_any => "it defines no data source and no model".to_owned(),
-            None => "it has no datasources.json, no model-config.json and no directory models".to_owned(),
-        };
-        let message = format!("nothing could be loaded from {}: {reason}", dir.display());
-        return Err(Error::new(Status::ERROR_NOTHING_TO_LOAD, dir.to_string_lossy(), message));
-    }
-    let counts = PlanCounts {
-        models: models.len(),
-        properties: models.iter().map(|model| model.schema.counts().own_declared).sum(),
-        problems: problems.len(),
+fn nothing(dir: &Path, found_any: bool, problems: &[Problem]) -> Error {
+    let dir = dir.to_string_lossy();
+    let (name, reason) = match problems {
+        [only] => (&*only.file, format!("1 problem found, in {}: {}", only.file, only.error)),
+        [first, ..] => {
+            let (count, file) = (problems.len(), &first.file);
+            (&**file, format!("{count} problems found; the first is in {file}: {}", first.error))
+        }
+        [] if found_any => (&*dir, "it defines no data source and no model".to_owned()),
+        [] => (&*dir, "it has no datasources.json, no model-config.json and no directory models".to_owned()),
     };
-    Ok(Plan { data_sources, models, problems, counts })
+    let message = format!("nothing could be loaded from {dir}: {reason}");
+    Error::new(Status::ERROR_NOTHING_TO_LOAD, name, message)
+}
+
+/// The name of a directory, also of one that is given without it (`.`, `x/..`).
+fn directory_name(dir: &Path) -> String {
+    let real = if dir.file_name().is_none() { dir.canonicalize().ok() } else { None };
+    let name = real.as_deref().unwrap_or(dir).file_name();
+    name.map_or_else(|| APP_NAME.to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 fn environment(options: &LoadOptions) -> Result<Option<&str>> {
@@ -188,6 +214,20 @@ impl Problems {
         let detail = error.detail().cloned().unwrap_or_default();
         let name = if detail.name.is_empty() { file.to_owned() } else { detail.name };
         let named = Error::new(error.status(), name, error.message()).at(detail.offset, detail.line, detail.column);
-        crate::schema::alloc::push(&mut self.0, Problem { file: file.to_owned(), error: named })
+        push(&mut self.0, Problem { file: file.to_owned(), error: named })
+    }
+
+    /// The name of the directory, or another one where it is none for an owner.
+    fn usable(&mut self, name: String) -> Result<String> {
+        let Err(error) = check_text("the directory's name", &name, MAX_NAME) else { return Ok(name) };
+        let message = format!("{}; the application is called \"{APP_NAME}\", give it another name", error.message());
+        self.note(".", Error::new(error.status(), ".", message))?;
+        Ok(APP_NAME.to_owned())
+    }
+
+    fn append(&mut self, more: Problems) -> Result<()> {
+        self.0.try_reserve(more.0.len()).map_err(exhausted)?;
+        self.0.extend(more.0);
+        Ok(())
     }
 }

@@ -1,10 +1,11 @@
 //! The model definitions of an application, and which is based on which.
 
 use super::files::read as read_file;
-use super::{ModelPlan, Problems};
+use super::{ModelPlan, PlanCounts, Problems};
+use crate::core::names::MAX_NAME;
 use crate::error::{Error, Result, Status};
 use crate::schema::alloc::{exhausted, push, with_capacity};
-use crate::schema::{Draft, Schema, builtin, shown};
+use crate::schema::{Draft, Place, Schema, builtin, shown};
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
@@ -20,6 +21,8 @@ struct Entry {
     name: String,
     draft: Option<Draft>,
     schema: Option<Arc<Schema>>,
+    /// Whether a file before this one defines a model of this name, so that this one is only looked at.
+    duplicate: bool,
     problems: Vec<Error>,
 }
 
@@ -30,8 +33,9 @@ enum Base {
     Nothing,
 }
 
-/// Reads the definitions in the order of their file names; none where there is no directory of models.
-pub(super) fn read(dir: &Path, problems: &mut Problems) -> Result<Option<Vec<ModelPlan>>> {
+/// Reads the definitions in the order of their file names, and counts them; none where there is no directory of models.
+/// Of a name that several files define, the first one wins.
+pub(super) fn read(dir: &Path, counts: &mut PlanCounts, problems: &mut Problems) -> Result<Option<Vec<ModelPlan>>> {
     let models = dir.join("models");
     let names = match file_names(&models) {
         Ok(names) => names,
@@ -46,19 +50,23 @@ pub(super) fn read(dir: &Path, problems: &mut Problems) -> Result<Option<Vec<Mod
     let mut index: HashMap<String, usize> = HashMap::new();
     for name in names {
         let file = format!("models/{}", name.to_string_lossy());
-        let mut entry = Entry { file, name: String::new(), draft: None, schema: None, problems: Vec::new() };
+        let problems = Vec::new();
+        let mut entry = Entry { file, name: String::new(), draft: None, schema: None, duplicate: false, problems };
         match draft(&models.join(&name), &entry.file) {
             Ok(Some(mut draft)) => {
-                entry.problems = draft.take_problems();
                 entry.name = draft.name().to_owned();
                 index.try_reserve(1).map_err(exhausted)?;
                 if let Some(&first) = index.get(&entry.name) {
                     let first: &Entry = &entries[first];
-                    entry.problems = vec![duplicate(&draft, &first.file)];
+                    entry.problems.push(duplicate(&draft, &first.file));
+                    entry.duplicate = true;
                 } else {
                     index.insert(entry.name.clone(), entries.len());
-                    entry.draft = Some(draft);
                 }
+                for problem in draft.take_problems() {
+                    push(&mut entry.problems, problem)?;
+                }
+                entry.draft = Some(draft);
             }
             Ok(None) => continue,
             Err(error) => entry.problems.push(error),
@@ -74,7 +82,10 @@ pub(super) fn read(dir: &Path, problems: &mut Problems) -> Result<Option<Vec<Mod
         for error in entry.problems {
             problems.note(&entry.file, error)?;
         }
-        if let Some(schema) = entry.schema {
+        let Some(schema) = entry.schema else { continue };
+        counts.models += 1;
+        counts.properties += schema.counts().own_declared;
+        if !entry.duplicate {
             plans.push(ModelPlan { name: entry.name, schema, file: entry.file, data_source: None, in_app: false });
         }
     }
@@ -103,11 +114,22 @@ fn draft(path: &Path, file: &str) -> Result<Option<Draft>> {
     }
     let input = read_file(path).map_err(|unreadable| unreadable.into_error(file))?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
-    Draft::read(&input, Some(&model_name(&stem)), true).map(Some)
+    let draft = Draft::read(&input, Some(&model_name(&stem)), true)?;
+    if draft.name().len() > MAX_NAME {
+        let name = shown(draft.name());
+        let length = draft.name().len();
+        let message =
+            format!("the model name \"{name}\" of {length} bytes is too long (the limit is {MAX_NAME}); shorten it");
+        return Err(name_place(&draft).mark(Error::new(Status::ERROR_TOO_LONG, name, message)));
+    }
+    Ok(Some(draft))
 }
 
 /// The name of a model whose definition has none: the file's name in upper camel case, `data-source` as `DataSource`.
-/// Words end where the letters stop and where lower case turns to upper.
+/// Words end where the letters stop and where lower case turns to upper; an ordinal (`2nd`, `4TH`) is a word.
+///
+/// So lodash's `upperFirst(camelCase())` has it, but that Latin letters with diacritics, which lodash writes without them,
+/// and those of other scripts stay what they are.
 fn model_name(stem: &str) -> String {
     #[derive(PartialEq, Clone, Copy)]
     enum Kind {
@@ -124,10 +146,21 @@ fn model_name(stem: &str) -> String {
     };
     let mut name = String::new();
     let mut before = Kind::Other;
-    let mut chars = stem.chars().filter(|c| *c != '\'').peekable();
-    while let Some(c) = chars.next() {
+    let stem: String = stem.chars().filter(|c| !matches!(c, '\'' | '\u{2019}')).collect();
+    let mut chars = stem.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        if before != Kind::Digit
+            && let Some(length) = ordinal(&stem[at..])
+        {
+            name.push_str(&stem[at..at + length].to_ascii_lowercase());
+            for _ in 1..length {
+                chars.next();
+            }
+            before = Kind::Other;
+            continue;
+        }
         let kind = kind_of(c);
-        let next = chars.peek().map_or(Kind::Other, |next| kind_of(*next));
+        let next = chars.peek().map_or(Kind::Other, |(_, next)| kind_of(*next));
         let begins = match (before, kind) {
             (_, Kind::Other) => {
                 before = kind;
@@ -147,10 +180,33 @@ fn model_name(stem: &str) -> String {
     name
 }
 
+/// How long the ordinal is that a text begins with, in bytes: in one case, and followed by neither a digit nor a letter of
+/// that case.
+fn ordinal(text: &str) -> Option<usize> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let last = text.as_bytes()[..digits].last()?;
+    let (lower, upper) = match last {
+        b'1' => ("st", "ST"),
+        b'2' => ("nd", "ND"),
+        b'3' => ("rd", "RD"),
+        _ => ("th", "TH"),
+    };
+    let next = text.as_bytes().get(digits + lower.len()).copied().unwrap_or(b' ');
+    let rest = &text[digits..];
+    let ends = (rest.starts_with(lower) && !next.is_ascii_lowercase())
+        || (rest.starts_with(upper) && !next.is_ascii_uppercase());
+    (ends && !next.is_ascii_digit()).then_some(digits + lower.len())
+}
+
 fn duplicate(draft: &Draft, first: &str) -> Error {
     let name = shown(draft.name());
-    let message = format!("the model \"{name}\" is already defined by {first}; rename one of them");
-    Error::new(Status::ERROR_DUPLICATE_MODEL, name, message).at(0, 1, 1)
+    let message = format!("the model \"{name}\" is already defined by {first}, which wins; rename one of them");
+    name_place(draft).mark(Error::new(Status::ERROR_DUPLICATE_MODEL, name, message))
+}
+
+/// Where a definition has its name; where it has none, its file's beginning.
+fn name_place(draft: &Draft) -> Place {
+    draft.name_place().unwrap_or(Place { offset: 0, line: 1, column: 1 })
 }
 
 /// Finds every base: among the application's models, then the built-in ones. A model that names itself means the
@@ -275,6 +331,19 @@ mod tests {
             ("my_model.v2", "MyModelV2"),
             ("order 66 item", "Order66Item"),
             ("it's", "Its"),
+            ("it\u{2019}s", "Its"),
+            ("2nd-item", "2ndItem"),
+            ("order-1st", "Order1st"),
+            ("order1st", "Order1st"),
+            ("the 23RD item", "The23rdItem"),
+            ("3rdItem", "3rdItem"),
+            ("4TH_floor", "4thFloor"),
+            ("10th", "10th"),
+            ("11th", "11Th"),
+            ("1nd", "1Nd"),
+            ("1star", "1Star"),
+            ("1st2nd", "1St2nd"),
+            ("2NDITEM", "2Nditem"),
             ("--", ""),
         ] {
             assert_eq!(model_name(stem), name);

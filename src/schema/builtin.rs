@@ -237,6 +237,7 @@ pub fn find(name: &str) -> Result<Option<Arc<Schema>>> {
 fn draft(model: &Model) -> Result<Draft> {
     Ok(Draft {
         name: text(model.name)?,
+        name_place: None,
         base: model.base.map(text).transpose()?,
         base_place: Place::default(),
         settings: text("{}")?,

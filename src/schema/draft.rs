@@ -12,7 +12,7 @@ pub const MAX_TYPE_DEPTH: u32 = 64;
 /// The base of a model that names none.
 pub const DEFAULT_BASE: &str = "PersistedModel";
 
-/// How many problems of one definition are kept; what is beyond is only counted.
+/// How many problems with the properties of one definition are kept; what is beyond is only counted.
 const MAX_PROBLEMS: usize = 1000;
 
 /// Names and values in messages are cut to this many characters.
@@ -22,6 +22,7 @@ const SHOWN: usize = 120;
 #[derive(Debug)]
 pub struct Draft {
     pub(super) name: Box<str>,
+    pub(super) name_place: Option<Place>,
     pub(super) base: Option<Box<str>>,
     pub(super) base_place: Place,
     pub(super) settings: Box<str>,
@@ -38,7 +39,9 @@ impl Draft {
     /// Reads a model definition.
     ///
     /// `default_name` is the model's name where the definition has none. With `keep_going`, a property that is
-    /// refused is left out and noted among the [`problems`](Self::problems); without, the first one is the error.
+    /// refused is left out, as are `properties`, `options` and a `base` of an impossible kind, and noted among the
+    /// [`problems`](Self::problems); without, the first one is the error. Where they are false to JavaScript, they are
+    /// not there.
     ///
     /// # Errors
     ///
@@ -52,35 +55,38 @@ impl Draft {
             return Err(start.mark(Error::new(Status::ERROR_SCHEMA, "", message)));
         };
         let parts = Parts::of(root)?;
-        let name = parts.name(&mut locator, start, default_name)?;
+        let (name, name_place) = parts.name(&mut locator, start, default_name)?;
         let mut reading =
             Reading { locator, name: &name, keep_going, path: String::new(), problems: Vec::new(), more: 0 };
 
         let Parts { base, properties, options, mut rest, .. } = parts;
-        let mut base = base;
-        if let Some(Member { value, offset, .. }) = options {
-            match value {
-                Json::Object(options) => {
-                    let (options, over) = split_options(options)?;
-                    rest = rest.merge(options, false)?;
-                    base = over.or(base);
-                }
-                Json::Null => {}
-                other => {
-                    let reason = format!("\"options\" is {}; it must be an object", other.kind());
-                    return Err(reading.error(offset, Status::ERROR_SCHEMA, &name, &reason));
-                }
+        let mut bases = [None, base];
+        match options {
+            Some(Member { value: Json::Object(options), .. }) => {
+                let (options, over) = split_options(options)?;
+                rest = rest.merge(options, false)?;
+                bases[0] = over;
             }
+            options => reading.wrong_kind("options", options, "an object")?,
+        }
+        let mut base = None;
+        for member in bases.into_iter().flatten() {
+            match member {
+                Member { value: Json::String(text), offset, .. } if !text.is_empty() => {
+                    base = Some((text.into_boxed()?, reading.locator.place(offset as usize)));
+                }
+                member if member.value.is_truthy() => {
+                    reading.wrong_kind("base", Some(member), "the name of a model")?;
+                    continue;
+                }
+                _ => {}
+            }
+            // A base in the options wins, also where it says that there is none.
+            break;
         }
         let (base, base_place) = match base {
-            Some(Member { value: Json::String(text), offset, .. }) if !text.is_empty() => {
-                (text.into_boxed()?, reading.locator.place(offset as usize))
-            }
-            Some(Member { value, offset, .. }) if value.is_truthy() => {
-                let reason = format!("\"base\" is {}; it must be the name of a model", value.kind());
-                return Err(reading.error(offset, Status::ERROR_SCHEMA, &name, &reason));
-            }
-            _ => (boxed_str(DEFAULT_BASE).map_err(exhausted)?, start),
+            Some(base) => base,
+            None => (boxed_str(DEFAULT_BASE).map_err(exhausted)?, start),
         };
         let (own, hidden, own_declared) = match properties {
             Some(Member { value: Json::Object(object), .. }) => {
@@ -88,10 +94,9 @@ impl Draft {
                 let (own, hidden) = reading.properties(object, 0)?;
                 (own, hidden, declared)
             }
-            None | Some(Member { value: Json::Null, .. }) => Default::default(),
-            Some(Member { value, offset, .. }) => {
-                let reason = format!("\"properties\" is {}; it must be an object", value.kind());
-                return Err(reading.error(offset, Status::ERROR_SCHEMA, &name, &reason));
+            properties => {
+                reading.wrong_kind("properties", properties, "an object")?;
+                Default::default()
             }
         };
         let problems = reading.into_problems();
@@ -111,12 +116,18 @@ impl Draft {
             own_declared,
             problems,
             name,
+            name_place,
         })
     }
 
     /// The model's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where the name is written; none where the definition has none.
+    pub fn name_place(&self) -> Option<Place> {
+        self.name_place
     }
 
     /// The name of the base: as written, or the default; none only for the root of the built-in models.
@@ -166,26 +177,32 @@ impl<'a> Parts<'a> {
         Ok(Parts { name, base, properties, options, rest: Object::of(rest)? })
     }
 
-    fn name(&self, locator: &mut Locator<'_>, start: Place, default: Option<&str>) -> Result<Box<str>> {
-        let (name, place) = match &self.name {
+    /// The name, and where it is written.
+    fn name(
+        &self,
+        locator: &mut Locator<'_>,
+        start: Place,
+        default: Option<&str>,
+    ) -> Result<(Box<str>, Option<Place>)> {
+        let (name, written) = match &self.name {
             Some(Member { value: Json::String(name), offset, .. }) if !name.is_empty() => {
-                (&**name, locator.place(*offset as usize))
+                (&**name, Some(locator.place(*offset as usize)))
             }
             Some(Member { value, offset, .. }) if value.is_truthy() => {
                 let message = format!("the \"name\" of a model is {}; it must be a string", value.kind());
                 let place = locator.place(*offset as usize);
                 return Err(place.mark(Error::new(Status::ERROR_SCHEMA, "name", message)));
             }
-            _ => (default.unwrap_or_default(), start),
+            _ => (default.unwrap_or_default(), None),
         };
         let reason = if name.is_empty() {
             "a model has no name; give it a \"name\"".to_owned()
         } else if let Some(bad) = name.find(char::is_control) {
             format!("the model name {:?} holds a control character at byte {bad}", shown(name))
         } else {
-            return boxed_str(name).map_err(exhausted);
+            return Ok((boxed_str(name).map_err(exhausted)?, written));
         };
-        Err(place.mark(Error::new(Status::ERROR_INVALID_NAME, shown(name), reason)))
+        Err(written.unwrap_or(start).mark(Error::new(Status::ERROR_INVALID_NAME, shown(name), reason)))
     }
 }
 
@@ -229,6 +246,16 @@ impl<'a> Reading<'a> {
     fn error(&mut self, offset: u32, status: Status, thing: &str, reason: &str) -> Error {
         let message = format!("model \"{}\": {reason}", shown(self.name));
         self.locator.place(offset as usize).mark(Error::new(status, shown(thing), message))
+    }
+
+    /// Refuses a member of the definition that is neither what it must be nor false to JavaScript.
+    fn wrong_kind(&mut self, key: &str, member: Option<Member<'_>>, wanted: &str) -> Result<()> {
+        let Some(Member { value, offset, .. }) = member.filter(|member| member.value.is_truthy()) else {
+            return Ok(());
+        };
+        let reason = format!("\"{key}\" is {}; it must be {wanted}", value.kind());
+        let error = self.error(offset, Status::ERROR_SCHEMA, self.name, &reason);
+        if self.keep_going { push(&mut self.problems, error) } else { Err(error) }
     }
 
     fn refuse(&mut self, offset: u32, status: Status, reason: &str) -> Error {

@@ -12,6 +12,9 @@ use std::ops::Deref;
 /// The longest JSON text that is read, in bytes.
 pub const MAX_JSON_LENGTH: usize = 64 << 20;
 
+/// How many arrays and objects may be nested in one another in a JSON text: what serde_json reads.
+pub const MAX_JSON_DEPTH: u32 = 127;
+
 /// How many members an object may have before keys are looked up in a table instead of one by one.
 pub(super) const FEW: usize = 32;
 
@@ -83,8 +86,7 @@ pub struct Member<'a> {
     pub key: Text<'a>,
     /// The value.
     pub value: Json<'a>,
-    /// Byte offset of the key's opening quote in the input. For a key that is written with escapes, of the
-    /// nearest text before it.
+    /// Byte offset of the key's opening quote in the input.
     pub offset: u32,
     /// Which input the member comes from, as the reader was told: tells merged files apart.
     pub source: u32,

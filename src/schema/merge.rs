@@ -1,8 +1,8 @@
 //! From a draft and its base to a schema.
 
 use super::alloc::{exact, exhausted, with_capacity};
-use super::structure::{encode, fingerprint, sorted_by};
-use super::{Counts, Draft, Property, Schema, shown};
+use super::structure::{Structure, sorted_by};
+use super::{Counts, Draft, Property, SCHEMAS, Schema, shown};
 use crate::error::{Error, Result, Status};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,6 +39,13 @@ impl Draft {
             nested: self.own.iter().map(|property| property.ty.nested()).sum(),
         };
         let inherited = base.as_deref();
+        let at = |slot: Slot| match (slot.level, &base) {
+            (0, _) | (_, None) => &self.own[slot.index as usize],
+            (level, Some(base)) => base.at_slot(Slot { level: level - 1, ..slot }).property(),
+        };
+        let sorted = sorted_by(merged.len(), |place| &at(merged[place]).name)?;
+        let structure = Structure::of(merged.len(), sorted.iter().map(|&place| at(merged[place as usize])))?;
+        let depth = merged.iter().map(|&slot| at(slot).ty.depth()).max().unwrap_or(0);
         let mut schema = Schema {
             strict: self.strict.unwrap_or_else(|| inherited.is_some_and(|base| base.strict)),
             id_injection: self.id_injection.unwrap_or_else(|| inherited.is_none_or(|base| base.id_injection)),
@@ -50,20 +57,20 @@ impl Draft {
             own: self.own,
             hidden: self.hidden,
             merged,
-            sorted: Box::default(),
-            structure: Box::default(),
+            sorted,
+            structure,
             counts,
-            fingerprint: Default::default(),
-            depth: 0,
+            depth,
             heap_bytes: 0,
+            hash: 0,
             base,
         };
-        schema.sorted = sorted_by(schema.merged.len(), |place| &schema.at_slot(schema.merged[place]).property().name)?;
-        schema.structure = encode(schema.merged.len(), schema.by_name())?;
-        schema.fingerprint = fingerprint(&schema.structure);
-        schema.depth = schema.properties().map(|property| property.ty.depth()).max().unwrap_or(0);
         schema.heap_bytes = heap_bytes(&schema);
-        Ok(Arc::new(schema))
+        let base = schema.base.as_ref().map(|base| Arc::as_ptr(base).addr());
+        let text = (&schema.name, &schema.base_name, &schema.settings);
+        // Keyed: hosts choose what is in a schema.
+        schema.hash = crate::core::names::KEYS.hash_one((text, schema.fingerprint(), schema.own.len(), base));
+        SCHEMAS.intern(schema)
     }
 
     /// Whether the model may be based on `base`.
@@ -123,5 +130,5 @@ fn heap_bytes(schema: &Schema) -> usize {
         + hidden
         + size_of_val(&*schema.merged)
         + size_of_val(&*schema.sorted)
-        + schema.structure.len()
+        + schema.structure.heap_bytes()
 }

@@ -4,8 +4,10 @@
 //! before it knows their bases.
 
 pub(crate) mod alloc;
+mod builder;
 pub mod builtin;
 mod draft;
+mod intern;
 pub mod json;
 mod merge;
 mod number;
@@ -14,16 +16,18 @@ mod structure;
 mod text;
 mod types;
 
+pub use builder::Builder;
 pub(crate) use draft::shown;
 pub use draft::{DEFAULT_BASE, Draft, MAX_TYPE_DEPTH};
 pub use json::{Json, Member, Object, Place, Text};
 pub use merge::MAX_BASE_DEPTH;
 pub(crate) use number::plain_text;
 pub(crate) use read::parse_from;
-pub use structure::{Fingerprint, StructureKind};
+pub use structure::{Fingerprint, Structure, StructureKind};
 pub use types::{Builtin, Property, Type, type_text};
 
 use crate::error::{Error, Result, Status};
+use intern::{Interner, Shared};
 use merge::Slot;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -67,11 +71,11 @@ pub struct Schema {
     hidden: Box<[Box<str>]>,
     merged: Box<[Slot]>,
     sorted: Box<[u32]>,
-    structure: Box<[u8]>,
+    structure: Arc<Structure>,
     counts: Counts,
-    fingerprint: Fingerprint,
     depth: u32,
     heap_bytes: usize,
+    hash: u64,
 }
 
 /// A property as a model has it: its declaration, and who declared it.
@@ -221,12 +225,17 @@ impl Schema {
 
     /// 128 bits that stand for the structure; the same for every schema without properties.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
+        self.structure.fingerprint()
+    }
+
+    /// The structure: one for all schemas that have the same, so that their addresses tell whether it is.
+    pub fn structure(&self) -> &Arc<Structure> {
+        &self.structure
     }
 
     /// Whether two schemas have the same properties: names, types and attributes, in any order.
     pub fn same_structure(&self, other: &Schema) -> bool {
-        std::ptr::eq(self, other) || (self.fingerprint == other.fingerprint && self.structure == other.structure)
+        Arc::ptr_eq(&self.structure, &other.structure)
     }
 
     /// Whether any property is an array or an anonymous model.
@@ -269,10 +278,6 @@ impl Schema {
         Ok(out)
     }
 
-    fn by_name(&self) -> impl Iterator<Item = &Property> {
-        self.sorted.iter().map(|&place| self.at_slot(self.merged[place as usize]).property)
-    }
-
     fn at_slot(&self, slot: Slot) -> PropertyRef<'_> {
         let mut at = self;
         for _ in 0..slot.level {
@@ -301,6 +306,25 @@ impl PartialEq for Schema {
 }
 
 impl Eq for Schema {}
+
+static SCHEMAS: Interner<Schema> = Interner::new();
+
+impl Shared for Schema {
+    fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        let base = |schema: &Schema| schema.base.as_ref().map(Arc::as_ptr);
+        base(self) == base(other) && self.counts == other.counts && self == other
+    }
+}
+
+impl Drop for Schema {
+    fn drop(&mut self) {
+        SCHEMAS.forget(self.hash);
+    }
+}
 
 impl Draft {
     /// The error of a model whose base nobody knows, at the place of the base.

@@ -1,7 +1,7 @@
 //! Reading JSON: from serde_json's events straight into the tree.
 
 use super::alloc::{boxed_str, exact_str, exhausted, push, with_capacity};
-use super::json::{FEW, Json, Locator, MAX_JSON_LENGTH, Member, Object, Text, byte_order_mark};
+use super::json::{FEW, Json, Locator, MAX_JSON_DEPTH, MAX_JSON_LENGTH, Member, Object, Text, byte_order_mark};
 use crate::error::{Error, Result, Status};
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use std::cell::{Cell, RefCell};
@@ -14,8 +14,8 @@ use std::io::Write as _;
 ///
 /// # Errors
 ///
-/// `ERROR_TOO_LONG`, `ERROR_INVALID_UTF8`, `ERROR_TOO_DEEP` (more than 127 levels), `ERROR_OUT_OF_MEMORY`, else
-/// `ERROR_JSON`; all but the first and the last with offset, line and column.
+/// `ERROR_TOO_LONG`, `ERROR_INVALID_UTF8`, `ERROR_TOO_DEEP` (more than [`MAX_JSON_DEPTH`] levels),
+/// `ERROR_OUT_OF_MEMORY`, else `ERROR_JSON`; all but those of length and memory with offset, line and column.
 pub fn parse(input: &[u8]) -> Result<Json<'_>> {
     parse_from(input, 0)
 }
@@ -42,7 +42,7 @@ pub(crate) fn parse_from(input: &[u8], source: u32) -> Result<Json<'_>> {
         text,
         shift: start,
         source,
-        last: Cell::new(start),
+        after: Cell::new(start),
         members: RefCell::new(with_capacity(FEW / 2)?),
         elements: RefCell::new(with_capacity(FEW)?),
         exhausted: Cell::new(false),
@@ -62,7 +62,8 @@ struct Reader<'de> {
     text: &'de str,
     shift: usize,
     source: u32,
-    last: Cell<usize>,
+    /// Where the last text that was read ends, behind its closing quote.
+    after: Cell<usize>,
     members: RefCell<Vec<Member<'de>>>,
     elements: RefCell<Vec<Json<'de>>>,
     exhausted: Cell<bool>,
@@ -73,6 +74,28 @@ impl<'de> Reader<'de> {
     fn offset_of(&self, part: &str) -> Option<usize> {
         let offset = part.as_ptr().addr().checked_sub(self.text.as_ptr().addr())?;
         (offset + part.len() <= self.text.len()).then_some(offset + self.shift)
+    }
+
+    /// Where the opening quote of a text stands that has no escapes, if it is a slice of the input.
+    fn plain(&self, text: &str) -> Option<usize> {
+        let offset = self.offset_of(text)?;
+        self.after.set(offset + text.len() + 1);
+        Some(offset.saturating_sub(1))
+    }
+
+    /// Where the opening quote of a text stands that the parser had to copy. Between two texts there is no quote, so it is
+    /// the first one behind the text before.
+    fn escaped(&self) -> usize {
+        let input = self.text.as_bytes();
+        let rest = |from: usize| input.get(from..).unwrap_or_default();
+        let from = self.after.get() - self.shift;
+        let quote = from + rest(from).iter().take_while(|byte| **byte != b'"').count();
+        let mut end = quote + 1;
+        while let Some(byte) = input.get(end).filter(|byte| **byte != b'"') {
+            end += if *byte == b'\\' { 2 } else { 1 };
+        }
+        self.after.set(end + 1 + self.shift);
+        quote + self.shift
     }
 
     /// The parser's error type can only be made with an allocation; an empty message keeps it to one small box.
@@ -108,21 +131,66 @@ impl<'de> Reader<'de> {
         if self.exhausted.get() {
             return Status::ERROR_OUT_OF_MEMORY.into();
         }
+        let text = error.to_string();
+        let reason = text.rsplit_once(" at line ").map_or(&*text, |(reason, _)| reason);
+        let place = Locator::new(input).place(self.offset_of_error(input, error, reason));
+        if reason == "recursion limit exceeded" {
+            let message = format!(
+                "the arrays and objects of this JSON text nest deeper than the limit of {MAX_JSON_DEPTH} levels at line {}, \
+                 column {}; nest them less deep",
+                place.line, place.column
+            );
+            return place.mark(Error::new(Status::ERROR_TOO_DEEP, "", message));
+        }
+        let message = format!("not valid JSON at line {}, column {}: {reason}", place.line, place.column);
+        place.mark(Error::new(Status::ERROR_JSON, "", message))
+    }
+
+    /// The byte that is wrong. The parser says how many bytes of the line it has read, that one included: none where the
+    /// byte ends the line before.
+    fn offset_of_error(&self, input: &[u8], error: &serde_json::Error, reason: &str) -> usize {
+        if error.is_eof() {
+            return input.len();
+        }
+        if ESCAPE_ERRORS.contains(&reason)
+            && let Some(offset) = bad_escape(self.text.as_bytes())
+        {
+            return offset + self.shift;
+        }
         let line_start = if error.line() <= 1 {
             self.shift
         } else {
             let mut breaks = input.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
             breaks.nth(error.line() - 2).map_or(0, |(index, _)| index + 1)
         };
-        let place = Locator::new(input).place(line_start + error.column().max(1) - 1);
-        let text = error.to_string();
-        let reason = text.rsplit_once(" at line ").map_or(&*text, |(reason, _)| reason);
-        if reason == "recursion limit exceeded" {
-            let message = format!("JSON nests deeper than 127 levels at line {}, column {}", place.line, place.column);
-            return place.mark(Error::new(Status::ERROR_TOO_DEEP, "", message));
-        }
-        let message = format!("not valid JSON at line {}, column {}: {reason}", place.line, place.column);
-        place.mark(Error::new(Status::ERROR_JSON, "", message))
+        (line_start + error.column()).saturating_sub(1).max(self.shift)
+    }
+}
+
+/// What the parser says of an escape, after it has read it or even the next one.
+const ESCAPE_ERRORS: [&str; 4] = [
+    "invalid escape",
+    "lone leading surrogate in hex escape",
+    "unexpected end of hex escape",
+    "invalid unicode code point",
+];
+
+/// The first escape that stands for nothing, in a text whose first error is an escape: so every backslash up to there
+/// begins one.
+fn bad_escape(text: &[u8]) -> Option<usize> {
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok().filter(|_| digits[0] != b'+')
+    };
+    let mut at = 0;
+    loop {
+        at += text.get(at..)?.iter().position(|byte| *byte == b'\\')?;
+        at += match (text.get(at + 1)?, unit(at)) {
+            (b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', _) => 2,
+            (_, Some(0xd800..=0xdbff)) if matches!(unit(at + 6), Some(0xdc00..=0xdfff)) => 12,
+            (_, Some(0..=0xd7ff | 0xe000..)) => 6,
+            _ => return Some(at),
+        };
     }
 }
 
@@ -161,13 +229,12 @@ impl<'de> Visitor<'de> for Node<'_, 'de> {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<Json<'de>, E> {
+        self.0.escaped();
         Ok(Json::String(Text::Owned(self.0.copy(text)?)))
     }
 
     fn visit_borrowed_str<E: serde::de::Error>(self, text: &'de str) -> std::result::Result<Json<'de>, E> {
-        if let Some(offset) = self.0.offset_of(text) {
-            self.0.last.set(offset.saturating_sub(1));
-        }
+        self.0.plain(text);
         Ok(Json::String(Text::Borrowed(text)))
     }
 
@@ -236,16 +303,16 @@ impl<'de> Visitor<'de> for KeyOf<'_, 'de> {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<Key<'de>, E> {
-        Ok(Key::Member(Text::Owned(self.0.copy(text)?), self.0.last.get()))
+        let offset = self.0.escaped();
+        Ok(Key::Member(Text::Owned(self.0.copy(text)?), offset))
     }
 
     fn visit_borrowed_str<E: serde::de::Error>(self, text: &'de str) -> std::result::Result<Key<'de>, E> {
-        match self.0.offset_of(text) {
-            Some(offset) => self.0.last.set(offset.saturating_sub(1)),
-            None if text == NUMBER_KEY => return Ok(Key::Number),
-            None => {}
+        match self.0.plain(text) {
+            Some(offset) => Ok(Key::Member(Text::Borrowed(text), offset)),
+            None if text == NUMBER_KEY => Ok(Key::Number),
+            None => Ok(Key::Member(Text::Borrowed(text), self.0.after.get())),
         }
-        Ok(Key::Member(Text::Borrowed(text), self.0.last.get()))
     }
 }
 

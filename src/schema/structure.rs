@@ -5,11 +5,13 @@
 //! encodings compares the structures, in one place of memory instead of along a tree.
 
 use super::alloc::{exact, exhausted, with_capacity};
+use super::intern::{Interner, Shared};
 use super::json::{Json, Member, Object};
 use super::number::Decimal;
 use super::types::{Property, Type};
 use crate::error::Result;
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// 128 bits that stand for a structure.
 pub type Fingerprint = [u8; 16];
@@ -41,6 +43,19 @@ impl StructureKind {
                 }
             }
             _ => StructureKind::Invalid,
+        }
+    }
+
+    /// How deep a plain JSON value nests: 0 where no object or array is in it, one more for each nesting.
+    pub fn depth_of(value: &Json<'_>) -> u32 {
+        let below = |value: &Json<'_>| match value {
+            Json::Array(_) | Json::Object(_) => 1 + Self::depth_of(value),
+            _ => 0,
+        };
+        match value {
+            Json::Array(items) => items.iter().map(below).max().unwrap_or(0),
+            Json::Object(object) => object.members().iter().map(|member| below(&member.value)).max().unwrap_or(0),
+            _ => 0,
         }
     }
 }
@@ -208,7 +223,7 @@ impl Encoder {
 }
 
 /// The encoding of properties that come sorted by name.
-pub(crate) fn encode<'a>(count: usize, properties: impl Iterator<Item = &'a Property>) -> Result<Box<[u8]>> {
+fn encode<'a>(count: usize, properties: impl Iterator<Item = &'a Property>) -> Result<Box<[u8]>> {
     let mut encoder = Encoder(with_capacity(count.saturating_mul(TYPICAL))?);
     encoder.length(count)?;
     for property in properties {
@@ -217,10 +232,48 @@ pub(crate) fn encode<'a>(count: usize, properties: impl Iterator<Item = &'a Prop
     exact(encoder.0)
 }
 
-/// The fingerprint of an encoded structure.
-pub(crate) fn fingerprint(encoding: &[u8]) -> Fingerprint {
-    let digest = Sha256::digest(encoding);
-    let mut fingerprint = [0; 16];
-    fingerprint.copy_from_slice(&digest[..16]);
-    fingerprint
+/// A structure: shared by all schemas that have it, so that two of them are one exactly where their addresses are equal.
+#[derive(Debug)]
+pub struct Structure {
+    encoding: Box<[u8]>,
+    fingerprint: Fingerprint,
+}
+
+static STRUCTURES: Interner<Structure> = Interner::new();
+
+impl Structure {
+    /// The structure of properties that come sorted by name.
+    pub(super) fn of<'a>(count: usize, properties: impl Iterator<Item = &'a Property>) -> Result<Arc<Structure>> {
+        let encoding = encode(count, properties)?;
+        let digest = Sha256::digest(&encoding);
+        let mut fingerprint = [0; 16];
+        fingerprint.copy_from_slice(&digest[..16]);
+        STRUCTURES.intern(Structure { encoding, fingerprint })
+    }
+
+    /// 128 bits of the SHA-256 of the structure.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.encoding.len()
+    }
+}
+
+impl Shared for Structure {
+    fn hash(&self) -> u64 {
+        self.fingerprint.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
+    }
+
+    /// Not by the fingerprints alone.
+    fn same(&self, other: &Self) -> bool {
+        self.encoding == other.encoding
+    }
+}
+
+impl Drop for Structure {
+    fn drop(&mut self) {
+        STRUCTURES.forget(self.hash());
+    }
 }

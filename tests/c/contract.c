@@ -128,6 +128,7 @@ static void the_macros_and_functions_give_the_same_bytes(void)
     mreg_model_options model = MREG_MODEL_OPTIONS_INIT, made_model;
     mreg_registry_stats stats = MREG_REGISTRY_STATS_INIT, made_stats;
     mreg_tenant_info info = MREG_TENANT_INFO_INIT, made_info;
+    mreg_due due = MREG_DUE_INIT, made_due;
     mreg_error_init(&made_error);
     mreg_owner_options_init(&made_owner);
     mreg_model_options_init(&made_model);
@@ -138,6 +139,8 @@ static void the_macros_and_functions_give_the_same_bytes(void)
     CHECK(memcmp(&model, &made_model, sizeof model) == 0);
     CHECK(memcmp(&stats, &made_stats, sizeof stats) == 0);
     CHECK(memcmp(&info, &made_info, sizeof info) == 0);
+    mreg_due_init(&made_due);
+    CHECK(memcmp(&due, &made_due, sizeof due) == 0);
 }
 
 int main(void)

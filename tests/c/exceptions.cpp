@@ -1,5 +1,6 @@
 // A C++ exception that a destructor throws passes through every call that runs destructors; the library works on, and
-// the other destructors that were due run at the thread's next such call, or when the registry is destroyed.
+// the other destructors that were due run at the thread's next such call, or when the registry is destroyed. The same with
+// what a watcher's callback and the log's throw: what was to be told after it comes with the next call, before what is due.
 
 #include "check.h"
 
@@ -146,10 +147,96 @@ bool caught(const Way &way, Scene &scene)
     return false;
 }
 
+// A watcher and the log, which throw.
+
+int told;
+int destroyed;
+int throws_when_told;
+mreg_watcher to_free;
+
+extern "C" void telling(void *, const mreg_change *change)
+{
+    told++;
+    CHECK(destroyed == 0 && change->sequence == static_cast<uint64_t>(told));
+    if (throws_when_told > 0) {
+        throws_when_told--;
+        // A call in here goes on with what is due.
+        if (to_free != MREG_NULL) {
+            OK(mreg_watcher_free(to_free, nullptr));
+        }
+        throw std::runtime_error("from a callback");
+    }
+}
+
+extern "C" void destroying(void *)
+{
+    destroyed++;
+}
+
+extern "C" void logging(void *, uint32_t, const char *, size_t)
+{
+    told++;
+    throw std::runtime_error("from the log");
+}
+
+template <typename Call> bool throws_out_of(Call call)
+{
+    try {
+        call();
+    } catch (const std::runtime_error &) {
+        return true;
+    }
+    return false;
+}
+
+void watched()
+{
+    // With `freed`, the watcher is freed in the callback before that throws.
+    for (int freed = 0; freed <= 1; freed++) {
+        runs = throws = told = destroyed = 0;
+        Scene scene;
+        mreg_watcher_options options;
+        mreg_watcher_options_init(&options);
+        options.callback = telling;
+        options.destroy = destroying;
+        mreg_watcher watcher = MREG_NULL;
+        OK(mreg_watcher_create(scene.registry, &options, &watcher, nullptr));
+        to_free = freed ? watcher : MREG_NULL;
+        throws_when_told = 1;
+        CHECK(throws_out_of([&] {
+            mreg_tenant_drop(scene.registry, label, MREG_NUL_TERMINATED, MREG_NULL, nullptr, nullptr);
+        }));
+        CHECK(told == 1 && runs == (freed ? 3 : 0) && destroyed == 0 && count_of(scene.app) == 0);
+        mreg_registry other = new_registry();
+        OK(mreg_registry_clear(other, nullptr));
+        CHECK(told == (freed ? 1 : 4) && runs == 3 && destroyed == freed);
+        whole_api_works(scene.registry);
+        EXPECT(freed ? MREG_ERROR_STALE_HANDLE : MREG_OK, mreg_watcher_free(watcher, nullptr));
+        CHECK(destroyed == 1);
+        OK(mreg_registry_destroy(scene.registry, nullptr));
+        OK(mreg_registry_destroy(other, nullptr));
+        CHECK(runs == 5 && destroyed == 1);
+    }
+}
+
+void logged()
+{
+    runs = throws = told = 0;
+    Scene scene;
+    OK(mreg_log_set(MREG_LOG_INFO, logging, nullptr, nullptr));
+    CHECK(throws_out_of([&] { mreg_registry_clear(scene.registry, nullptr); }));
+    CHECK(told == 1 && runs == 0);
+    OK(mreg_log_set(MREG_LOG_OFF, nullptr, nullptr, nullptr));
+    OK(mreg_registry_destroy(scene.registry, nullptr));
+    CHECK(told == 1 && runs == 5);
+}
+
 } // namespace
 
 int main()
 {
+    watched();
+    logged();
     for (const Way &way : ways) {
         for (int count = 1; count <= 3; count++) {
             runs = 0;

@@ -1,5 +1,6 @@
 /* A destructor that is left with longjmp, in every call that runs destructors: the library works on, and the other
- * destructors that were due run at the thread's next such call, or when the registry is destroyed. */
+ * destructors that were due run at the thread's next such call, or when the registry is destroyed. The same with a watcher's
+ * callback and the log's. */
 
 #include "check.h"
 
@@ -132,6 +133,81 @@ static void begin(struct scene *scene, enum way way)
 static struct scene scene;
 static volatile int way;
 
+static volatile int told, destroyed, told_jumps;
+
+static void jump_when_told(void *user_data, const mreg_change *change)
+{
+    (void)user_data;
+    told++;
+    CHECK(change->sequence == (uint64_t)told && destroyed == 0);
+    if (told_jumps > 0) {
+        told_jumps--;
+        longjmp(landing, 1);
+    }
+}
+
+static void jump_when_logged(void *user_data, uint32_t level, const char *message, size_t length)
+{
+    (void)user_data;
+    CHECK(level == MREG_LOG_INFO && message[length] == 0);
+    told++;
+    longjmp(landing, 1);
+}
+
+static void count_destroyed(void *user_data)
+{
+    (void)user_data;
+    destroyed++;
+}
+
+/* Three models and their tenant go: four changes, the first two of which jump, and then three destructors. */
+static void watched(void)
+{
+    mreg_watcher_options options = MREG_WATCHER_OPTIONS_INIT;
+    mreg_watcher watcher = MREG_NULL;
+    mreg_registry other;
+    begin(&scene, CLEAR);
+    runs = told = destroyed = jumps = 0;
+    options.callback = jump_when_told;
+    options.destroy = count_destroyed;
+    OK(mreg_watcher_create(scene.registry, &options, &watcher, NULL));
+    told_jumps = 2;
+    if (setjmp(landing) == 0) {
+        let_go(&scene, DROP);
+        CHECK(!"the callback jumps out of the call");
+    }
+    CHECK(told == 1 && runs == 0 && count_of(scene.app) == 0);
+    if (setjmp(landing) == 0) {
+        /* The callback of the first change has ended, if not by returning: the watcher can go with the next. */
+        OK(mreg_model_unregister(new_model(scene.registry, "Four", scene.app, NULL, NULL), NULL));
+        CHECK(!"the callback jumps out of the call");
+    }
+    CHECK(told == 2 && runs == 0);
+    OK(mreg_watcher_free(watcher, NULL));
+    CHECK(told == 2 && destroyed == 1 && runs == 3);
+    other = new_registry();
+    whole_api_works(other);
+    whole_api_works(scene.registry);
+    OK(mreg_registry_destroy(other, NULL));
+    OK(mreg_registry_destroy(scene.registry, NULL));
+    CHECK(told == 2 && destroyed == 1 && runs == 3);
+}
+
+static void logged(void)
+{
+    begin(&scene, CLEAR);
+    runs = told = 0;
+    OK(mreg_log_set(MREG_LOG_INFO, jump_when_logged, NULL, NULL));
+    if (setjmp(landing) == 0) {
+        let_go(&scene, CLEAR);
+        CHECK(!"the callback jumps out of the call");
+    }
+    CHECK(told == 1 && runs == 0 && count_of(scene.app) == 0);
+    OK(mreg_log_set(MREG_LOG_OFF, NULL, NULL, NULL));
+    OK(mreg_registry_destroy(scene.registry, NULL));
+    CHECK(told == 1 && runs == 3);
+}
+
 int main(void)
 {
     for (way = 0; way < WAYS; way++) {
@@ -175,5 +251,7 @@ int main(void)
     }
     OK(mreg_registry_destroy(scene.registry, NULL));
     CHECK(runs == 3);
+    watched();
+    logged();
     return 0;
 }

@@ -1,4 +1,6 @@
-/* A destructor that ends its thread, or in which its thread is cancelled: the library works on, and what else was due runs when the registry is destroyed. */
+/* A destructor that ends its thread, or in which its thread is cancelled: the library works on, and what else was due runs
+ * when the registry is destroyed. The same with a watcher's callback: what was to be told and what is due comes with the next
+ * call of any thread. */
 
 #define _GNU_SOURCE
 #include "check.h"
@@ -25,6 +27,32 @@ static void end_thread(void *user_data)
     }
 }
 
+static int told;
+static int destroyed;
+
+static void end_thread_when_told(void *user_data, const mreg_change *change)
+{
+    (void)user_data;
+    told++;
+    CHECK(change->sequence == (uint64_t)told && destroyed == 0);
+    if (told == 1)
+        pthread_exit(NULL);
+}
+
+static void count_destroyed(void *user_data)
+{
+    (void)user_data;
+    destroyed++;
+}
+
+static void *drop(void *unused)
+{
+    (void)unused;
+    OK(mreg_owner_release(app, NULL));
+    CHECK(!"the callback ends the thread");
+    return NULL;
+}
+
 static void *clear(void *unused)
 {
     (void)unused;
@@ -36,6 +64,8 @@ static void *clear(void *unused)
 int main(void)
 {
     pthread_t thread;
+    mreg_watcher_options options = MREG_WATCHER_OPTIONS_INIT;
+    mreg_watcher watcher = MREG_NULL;
     int round;
     for (round = 0; round < 20; round++) {
         registry = new_registry();
@@ -54,5 +84,23 @@ int main(void)
         OK(mreg_registry_destroy(registry, NULL));
         CHECK(runs == 3);
     }
+
+    registry = new_registry();
+    app = new_owner(registry, MREG_KIND_APP, "");
+    new_model(registry, "One", app, NULL, end_thread);
+    new_model(registry, "Two", app, NULL, end_thread);
+    options.callback = end_thread_when_told;
+    options.destroy = count_destroyed;
+    OK(mreg_watcher_create(registry, &options, &watcher, NULL));
+    runs = 0;
+    CHECK(pthread_create(&thread, NULL, drop, NULL) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK(told == 1 && runs == 0 && destroyed == 0);
+    OK(mreg_registry_clear(registry, NULL));
+    /* Two models, their tenant and the owner; then the clear. */
+    CHECK(told == 5 && runs == 2);
+    OK(mreg_watcher_free(watcher, NULL));
+    CHECK(destroyed == 1);
+    OK(mreg_registry_destroy(registry, NULL));
     return 0;
 }

@@ -4,8 +4,8 @@
  * This file is generated from the library's source and is its reference. Read this page first: what it says holds for
  * every function.
  *
- * HANDLES. Registries, owners, models, snapshots, schemas and load reports are handles: 64-bit numbers, 0 for none. A
- *   handle is checked before anything is done with it. One that is null, of another type, of another registry, made up,
+ * HANDLES. Registries, owners, models, snapshots, schemas, load reports, watchers and queues are handles: 64-bit numbers, 0
+ *   for none. A handle is checked before anything is done with it. One that is null, of another type, of another registry, made up,
  *   or of something that is gone gets a status of its own, for ever; none is ever undefined behaviour. The top bit is
  *   always 0. The low half of a handle alone is never valid: declare handles as 64 bits wide in your language.
  *
@@ -16,7 +16,8 @@
  *
  * RESULTS. Pointers for results come last before the error. They must not be NULL unless the function says so, and must
  *   be aligned. They are set to null, 0 or false when the call fails; a text buffer is emptied, an array left as it was.
- *   (mreg_application_load fills its report also with MREG_ERROR_LOAD_REFUSED, because the report says why.)
+ *   (mreg_application_load fills its report also with MREG_ERROR_LOAD_REFUSED, and with MREG_ERROR_NOTHING_TO_LOAD where
+ *   there are problems, because the report says why.)
  *
  * TEXT IN. A pointer and a length in bytes, or MREG_NUL_TERMINATED for a length. UTF-8. (NULL, 0) is the empty text. The
  *   library reads it during the call and keeps no pointer to it. At most 64 MiB.
@@ -34,20 +35,23 @@
  *   called from a signal handler, unless it says so. After fork() the child may use the library only where no other thread
  *   was inside of a call; else it has to exec first.
  *
- * DESTRUCTORS. A function that can run the host's destructors says so. It runs them before it returns, when its own
+ * DESTRUCTORS AND CALLBACKS. A function that can run the host's destructors says so. It runs them before it returns, when its own
  *   change is complete and visible to everyone, with no lock held. They may call any function. A C++ exception that one
  *   throws passes through the call; the others run at the thread's next such call, or when the registry is destroyed.
+ *   These functions, and those that take a destructor, are also the ones that call what the host has set to be told:
+ *   watchers' callbacks (mreg_watcher_create) and the log's (mreg_log_set). What is told comes before the destructors.
  *   A call that takes user_data with a destructor takes it over whatever it returns: where it fails, the destructor runs
  *   before it returns. Only where `options` itself cannot be read (NULL, MREG_ERROR_UNALIGNED_POINTER or
- *   MREG_ERROR_STRUCT_SIZE for it) the user_data is still the caller's.
+ *   MREG_ERROR_STRUCT_SIZE for it) the user_data is still the caller's. A host that takes no callbacks gives the registry a
+ *   release queue (mreg_queue_create) instead: what has no destructor is put there at the same moment.
  *
  * HOLDING. A handle of a model holds nothing. The registry holds a registered model; the host does by mreg_model_hold,
  *   and by a snapshot that contains it. A model's user_data may be used only while the host holds the model. Once a model
  *   has left the registry, its handle is stale, unless it is held by mreg_model_hold; what a snapshot holds is then read
  *   by its position in the snapshot.
  *
- * WHAT ENDS WHAT. mreg_registry_destroy, mreg_owner_release, mreg_model_unregister, mreg_snapshot_free, mreg_schema_free and
- *   mreg_load_report_free, each in any order and each with MREG_NULL; a second call for the same thing gives
+ * WHAT ENDS WHAT. mreg_registry_destroy, mreg_owner_release, mreg_model_unregister, mreg_snapshot_free, mreg_schema_free,
+ *   mreg_load_report_free, mreg_watcher_free and mreg_queue_free, each in any order and each with MREG_NULL; a second call for the same thing gives
  *   MREG_ERROR_STALE_HANDLE. The registry does not list its owners: keep their handles.
  *
  * SINCE. Everything here is there since version 0.1.0, unless it says otherwise. While the major version is 0, the

@@ -28,13 +28,16 @@ const NOUNS: [(&str, &str); 14] = [
 ];
 
 /// What stands before the nouns, in its order.
-const COMMON: [&str; 8] = [
+const COMMON: [&str; 11] = [
     "mreg_registry",
     "mreg_owner",
     "mreg_model",
     "mreg_snapshot",
     "mreg_schema",
+    "mreg_builder",
     "mreg_load_report",
+    "mreg_watcher",
+    "mreg_queue",
     "mreg_text",
     "mreg_destructor",
 ];
@@ -43,6 +46,7 @@ const COMMON: [&str; 8] = [
 fn noun_of(name: &str) -> &str {
     match name {
         _ if name.starts_with("mreg_status_") => "mreg_version",
+        _ if name.starts_with("mreg_memory") || name.starts_with("mreg_find_") => "mreg_registry_",
         _ if name.starts_with("mreg_load_") || name.starts_with("mreg_problem") => "mreg_application_",
         _ => name,
     }
@@ -86,7 +90,7 @@ impl Block {
 
     /// What everything else is made of: goes before the nouns.
     fn is_common(&self) -> bool {
-        self.is_handle() || ["mreg_text", "mreg_destructor"].contains(&self.name()) || self.code[0].contains("(*mreg_")
+        self.is_handle() || ["mreg_text", "mreg_destructor"].contains(&self.name())
     }
 
     fn write(&self, out: &mut String) {
@@ -199,6 +203,8 @@ fn belongs(name: &str, noun: &str) -> bool {
             "mreg_owner_"
         }
         "mreg_error" => "mreg_error_",
+        other if other.starts_with("mreg_change") => "mreg_watcher_",
+        other if other.starts_with("mreg_due") => "mreg_queue_",
         other if other.starts_with("mreg_structure_") || other.starts_with("mreg_property_") => "mreg_schema_",
         other => noun_of(other),
     };

@@ -303,6 +303,26 @@ pub fn same_structure(schema: u64, other: u64) -> bool {
     same
 }
 
+/// What is searched for by structure.
+#[derive(Clone, Copy, Default)]
+pub struct Search<'a> {
+    pub schema: u64,
+    pub tenant: &'a str,
+    pub strict: bool,
+    pub pass_over: u32,
+    pub outside: u32,
+}
+
+pub fn find_structure(registry: u64, search: Search<'_>) -> Result<u64> {
+    let mut options = made(super::capi::mreg_find_options_init);
+    options.schema = search.schema;
+    options.tenant = super::text(search.tenant);
+    options.flags = u32::from(search.strict) * super::capi::MREG_FIND_STRICT;
+    (options.pass_over, options.pass_over_outside_global) = (search.pass_over, search.outside);
+    let mut model = u64::MAX;
+    call!(mreg_registry_find_structure(registry, &options, &mut model)).map(|()| model)
+}
+
 /// The two freshness words of an owner, to be read without a call.
 #[derive(Clone, Copy)]
 pub struct Words {

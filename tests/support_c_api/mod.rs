@@ -11,6 +11,7 @@ pub mod naive;
 mod owners;
 mod random;
 pub mod table;
+pub mod watching;
 mod witness;
 
 pub use asking::*;
@@ -67,7 +68,7 @@ pub fn fresh_error() -> mreg_error {
     error
 }
 
-fn text_of(field: &[c_char]) -> String {
+pub fn text_of(field: &[c_char]) -> String {
     let bytes: Vec<u8> = field.iter().map(|byte| *byte as u8).collect();
     let text = CStr::from_bytes_until_nul(&bytes).expect("a text field ends with a NUL");
     text.to_str().expect("a text field is UTF-8").to_owned()

@@ -137,6 +137,8 @@ pub struct Model<'a> {
     pub settings: &'a str,
     pub user_data: usize,
     pub witness: Option<&'static Witness>,
+    pub flags: u32,
+    pub marks: u32,
 }
 
 impl<'a> Model<'a> {
@@ -168,6 +170,7 @@ impl<'a> Model<'a> {
         options.tenant = text(self.tenant);
         options.schema = self.schema;
         options.settings = text(self.settings);
+        (options.flags, options.marks) = (self.flags, self.marks);
         (options.user_data, options.destroy) = watched(self.witness);
         if self.witness.is_none() {
             options.user_data = std::ptr::without_provenance_mut(self.user_data);

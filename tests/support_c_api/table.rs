@@ -67,9 +67,9 @@ impl Parameter {
         self.kind.ends_with('*')
     }
 
-    /// Text or a struct that the function reads.
+    /// Text or a struct that the function reads, or the host's own pointer.
     pub fn is_input(&self) -> bool {
-        self.kind.starts_with("const ") && !self.kind.ends_with("**")
+        (self.kind.starts_with("const ") && !self.kind.ends_with("**")) || self.kind == "void *"
     }
 
     /// The room for a list or a text, with a capacity beside it.
@@ -78,15 +78,27 @@ impl Parameter {
     }
 }
 
-/// The types of handles, with their tags.
-pub const HANDLES: [(&str, u64); 6] = [
+/// The types of handles, with their tags: what a handle has above bit 59, and what shares tag 7 is told apart by.
+pub const HANDLES: [(&str, u64); 9] = [
     ("mreg_registry", 1),
     ("mreg_owner", 2),
     ("mreg_model", 3),
     ("mreg_schema", 4),
     ("mreg_snapshot", 5),
     ("mreg_load_report", 6),
+    ("mreg_watcher", 7 | 1 << 3),
+    ("mreg_builder", 7 | 3 << 3),
+    ("mreg_queue", 7 | 2 << 3),
 ];
+
+/// The tag that several types share, which have a number of their own in the place of the registry.
+pub const SHARED_TAG: u64 = 7;
+
+/// The tag of a handle, as [`HANDLES`] has it.
+pub fn tag_of(handle: u64) -> u64 {
+    let tag = handle >> 60;
+    if tag == SHARED_TAG { tag | (handle >> 47 & 0x1FFF) << 3 } else { tag }
+}
 
 pub type Call = fn(&[u64], *mut mreg_error) -> i32;
 
@@ -101,6 +113,10 @@ macro_rules! table {
                 let arguments: &[usize] = &[$($at),*];
                 calls.insert(stringify!($function), (arguments.len(), call));
             )*
+            // A number is no function; none is given.
+            // SAFETY: without a callback there is nothing that could be called with the pointer.
+            let log_set: Call = |a, error| unsafe { capi::mreg_log_set(a[0] as _, None, a[2] as _, error) };
+            calls.insert("mreg_log_set", (3, log_set));
             calls
         }
     };
@@ -114,6 +130,8 @@ table! {
     mreg_registry_reclaim 0;
     mreg_registry_generation 0 1;
     mreg_registry_get_stats 0 1;
+    mreg_registry_get_memory 0 1;
+    mreg_registry_find_structure 0 1 2;
     mreg_registry_models 0 1 2 3;
     mreg_registry_hold_models 0 1;
     mreg_registry_find_model 0 1 2 3;
@@ -168,14 +186,32 @@ table! {
     mreg_schema_base 0 1 2 3;
     mreg_schema_settings 0 1 2 3;
     mreg_schema_to_json 0 1 2 3;
+    mreg_schema_classify 0 1 2 3;
     mreg_schema_same_structure 0 1 2;
     mreg_schema_property_flags 0 1 2;
     mreg_schema_property_name 0 1 2 3 4;
     mreg_schema_property_type 0 1 2 3 4;
     mreg_schema_property_attributes 0 1 2 3 4;
+    mreg_builder_create 0 1 2;
+    mreg_builder_set_base 0 1;
+    mreg_builder_set_settings 0 1 2;
+    mreg_builder_add 0 1 2 3 4 5 6;
+    mreg_builder_hide 0 1 2;
+    mreg_builder_open_object 0 1 2 3 4;
+    mreg_builder_open_array 0 1 2 3 4;
+    mreg_builder_close 0;
+    mreg_builder_finish 0 1;
+    mreg_builder_free 0;
     mreg_application_load 0 1 2 3 4;
     mreg_load_report_free 0;
     mreg_load_report_get_info 0 1;
     mreg_load_report_data_source 0 1 2;
     mreg_load_report_problem 0 1 2;
+    mreg_registry_leak_report 0 1 2 3 4;
+    mreg_watcher_create 0 1 2;
+    mreg_watcher_poll 0 1 2;
+    mreg_watcher_free 0;
+    mreg_queue_create 0;
+    mreg_queue_poll 0 1 2;
+    mreg_queue_free 0;
 }

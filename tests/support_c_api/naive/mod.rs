@@ -14,6 +14,8 @@ pub struct Model {
     pub partition: String,
     pub structure: Option<usize>,
     pub settings: String,
+    pub strict: bool,
+    pub marks: u32,
     pub witness: &'static Witness,
     pub registered: bool,
     pub holds: usize,
@@ -70,6 +72,7 @@ pub struct Registry {
     pub max_models: usize,
     pub generation: u64,
     pub registered_total: u64,
+    pub reused_total: u64,
     /// `global` first, the others in the order they came to be.
     pub partitions: Vec<Partition>,
 }
@@ -93,6 +96,15 @@ pub struct World {
 /// The one tenant code that every registry of the test reserves.
 pub const RESERVED: &str = "trap";
 
+/// What is searched for by structure.
+pub struct Search {
+    pub structure: usize,
+    pub tenant: String,
+    pub strict: bool,
+    pub pass_over: u32,
+    pub outside: u32,
+}
+
 /// What a new model is to be.
 pub struct New {
     pub name: String,
@@ -109,6 +121,7 @@ impl World {
             max_models,
             generation: 1,
             registered_total: 0,
+            reused_total: 0,
             partitions: vec![Partition::new("global", false)],
         });
     }
@@ -307,6 +320,7 @@ impl World {
         let registry = &mut self.registries[registry];
         registry.partitions = vec![Partition::new("global", false)];
         registry.registered_total = 0;
+        registry.reused_total = 0;
         registry.generation += 1;
     }
 
@@ -330,6 +344,21 @@ impl World {
 
     pub fn find(&self, registry: usize, name: &str) -> Option<usize> {
         self.registries[registry].partitions.iter().find_map(|partition| self.find_in(partition, name))
+    }
+
+    /// The first model of a structure: in `global`, then in the tenant, or without one in every partition.
+    pub fn find_structure(&self, registry: usize, ask: &Search) -> Option<usize> {
+        let partitions = &self.registries[registry].partitions;
+        let fits = |model: &usize| {
+            let model = &self.models[*model];
+            let passed = if model.partition == "global" { ask.pass_over } else { ask.pass_over | ask.outside };
+            model.structure == Some(ask.structure) && model.strict == ask.strict && model.marks & passed == 0
+        };
+        let searched = |at: usize, label: &str| {
+            at == 0 || ask.tenant.is_empty() || (ask.tenant != RESERVED && label == ask.tenant)
+        };
+        let mut searched = partitions.iter().enumerate().filter(|(at, partition)| searched(*at, &partition.label));
+        searched.find_map(|(_, partition)| partition.models.iter().copied().rev().find(fits))
     }
 
     pub fn handles(&self, models: &[usize]) -> Vec<u64> {

@@ -1,0 +1,79 @@
+//! Sharing: what is equal is kept once, however often it was read.
+//!
+//! Schemas and their structures never change, so two that say the same can be one. A table of the process finds the one
+//! that is there already; it holds none of them, and what is let go leaves it. Two that come from the table are equal
+//! exactly where their addresses are.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use crate::core::lock::{Rank, Ranked};
+use crate::core::names::KEYS;
+use crate::error::Result;
+
+use super::alloc::exhausted;
+
+/// What may be shared.
+pub(super) trait Shared: Sized {
+    /// Equal for equal ones; kept with each, as it is asked for again at the end.
+    fn hash(&self) -> u64;
+
+    /// Whether both say the same.
+    fn same(&self, other: &Self) -> bool;
+}
+
+/// Those that are there, by their hash.
+type Known<T> = HashMap<u64, Vec<Weak<T>>, ahash::RandomState>;
+
+/// A table of what is shared; it has no memory while that is nothing.
+pub(super) struct Interner<T> {
+    known: Ranked<Option<Known<T>>>,
+}
+
+impl<T: Shared> Interner<T> {
+    /// An empty table.
+    pub(super) const fn new() -> Self {
+        Interner { known: Ranked::new(Rank::Interned, None) }
+    }
+
+    /// The one that says the same, else this one.
+    ///
+    /// # Errors
+    ///
+    /// `ERROR_OUT_OF_MEMORY`
+    pub(super) fn intern(&self, value: T) -> Result<Arc<T>> {
+        let hash = value.hash();
+        let value = Arc::new(value);
+        // What is looked at may end here, and takes the lock to leave the table: it is let go after the lock.
+        let mut looked_at = Vec::new();
+        let mut guard = self.known.lock();
+        let known = guard.get_or_insert_with(|| HashMap::with_hasher(KEYS.clone()));
+        known.try_reserve(1).map_err(exhausted)?;
+        let alike = known.entry(hash).or_default();
+        looked_at.try_reserve(alike.len()).map_err(exhausted)?;
+        for other in alike.iter().filter_map(Weak::upgrade) {
+            if other.same(&value) {
+                return Ok(other);
+            }
+            looked_at.push(other);
+        }
+        alike.try_reserve(1).map_err(exhausted)?;
+        alike.push(Arc::downgrade(&value));
+        Ok(value)
+    }
+
+    /// Takes what has ended out of the table; to be called as it ends.
+    pub(super) fn forget(&self, hash: u64) {
+        let mut guard = self.known.lock();
+        let Some(known) = guard.as_mut() else { return };
+        let Some(alike) = known.get_mut(&hash) else { return };
+        alike.retain(|other| other.strong_count() > 0);
+        if alike.is_empty() {
+            known.remove(&hash);
+            // What is empty keeps no memory.
+            if known.is_empty() {
+                *guard = None;
+            }
+        }
+    }
+}
