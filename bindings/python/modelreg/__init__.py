@@ -51,7 +51,7 @@ from .errors import (
 from .models import HeldModel, Model, Snapshot, SnapshotModel
 from .owners import KIND_ANY, KIND_APP, KIND_DATA_SOURCE, App, DataSource, Models, Owner
 from .registry import LeakReport, Memory, Registry, RegistryStats
-from .schema import Property, Schema, SchemaBuilder, SchemaInfo, StructureKind
+from .schema import Property, Schema, SchemaBuilder, SchemaInfo, StructureKind, classify_structure
 from .sweeper import Sweeper, SweeperInfo
 from .tenants import GLOBAL, TenantInfo, current_tenant, set_thread_tenant, tenant
 
@@ -127,6 +127,7 @@ __all__ = [
     "UnknownDataSourceError",
     "Watcher",
     "WrongHandleTypeError",
+    "classify_structure",
     "current_tenant",
     "errors",
     "library_path",

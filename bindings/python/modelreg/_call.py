@@ -60,6 +60,7 @@ class Scratch(Structure):
         ("pointer", c_void_p),
         ("pointer2", c_void_p),
         ("number", c_uint32),
+        ("number2", c_uint32),
         ("flag", c_bool),
         ("handles", c_uint64 * HANDLE_ROOM),
         ("text", c_char * TEXT_ROOM),
@@ -83,6 +84,7 @@ class Scratch(Structure):
         self.p_pointer = base + Scratch.pointer.offset
         self.p_pointer2 = base + Scratch.pointer2.offset
         self.p_number = base + Scratch.number.offset
+        self.p_number2 = base + Scratch.number2.offset
         self.p_flag = base + Scratch.flag.offset
         self.p_handles = base + Scratch.handles.offset
         self.p_text = base + Scratch.text.offset

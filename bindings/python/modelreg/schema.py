@@ -270,6 +270,12 @@ class SchemaBuilder(Unpicklable):
         do(native.builder_add, self._handle, raw_name, len(raw_name), raw_type, len(raw_type), raw, len(raw))
         return self
 
+    def hide(self, name: str) -> SchemaBuilder:
+        """Hides the inherited property of this name, as ``false`` does in a definition."""
+        raw = encode(name)
+        do(native.builder_hide, self._handle, raw, len(raw))
+        return self
+
     def open_object(self, name: str = "", attributes: Optional[Definition] = None) -> SchemaBuilder:
         """Begins a property whose type is an object; what is added next is inside, until :meth:`close`."""
         raw_name, raw = encode(name), self._attributes(attributes)
@@ -305,6 +311,21 @@ class SchemaBuilder(Unpicklable):
         handle = getattr(self, "_handle", 0)
         if handle:
             _free(handle, None)
+
+
+def classify_structure(value: Any) -> tuple[StructureKind, int]:
+    """What kind of structure JSON is when it is taken for properties as it stands, and how deep it nests.
+
+    Of the text of JSON (``str`` or ``bytes``), or of what :mod:`json` makes one of. Depth is 0 for a flat object, and
+    one more for each nesting. Every object counts, also ``{"type": "string"}``.
+    """
+    text = encode_json(value)
+    scratch = take()
+    if native.schema_classify(text, len(text), scratch.p_number, scratch.p_number2, scratch.p_error):
+        raise failed(scratch)
+    kind, depth = StructureKind(scratch.number), scratch.number2
+    give(scratch)
+    return kind, depth
 
 
 def _handle_of(schema: Schema) -> int:

@@ -119,6 +119,25 @@ class Parsing(unittest.TestCase):
         gc.collect()
 
 
+class Classifying(unittest.TestCase):
+    def test_kind_and_depth(self) -> None:
+        for value, kind, depth in (
+            ({}, StructureKind.SIMPLE, 0),
+            ({"a": "string"}, StructureKind.SIMPLE, 0),
+            ('{"a": {"type": "string"}}', StructureKind.COMPLEX, 1),
+            ({"a": {"b": {"c": 1}}}, StructureKind.COMPLEX, 2),
+            ([{"a": 1}], StructureKind.ARRAY, None),
+            (5, StructureKind.INVALID, 0),
+            (b"null", StructureKind.INVALID, 0),
+        ):
+            found = modelreg.classify_structure(value)
+            self.assertEqual(found[0], kind, value)
+            if depth is not None:
+                self.assertEqual(found[1], depth, value)
+        with self.assertRaises(modelreg.JsonError):
+            modelreg.classify_structure("{")
+
+
 class Building(unittest.TestCase):
     def test_it_is_as_if_it_was_parsed(self) -> None:
         builder = SchemaBuilder("Order")
@@ -147,6 +166,13 @@ class Building(unittest.TestCase):
         schema = SchemaBuilder("Member").base(base).add("age", "number").finish()
         self.assertEqual(schema.base, "User")
         self.assertIn("email", [each.name for each in schema.properties])
+
+    def test_hiding(self) -> None:
+        base = Schema.builtin("User")
+        assert base is not None
+        schema = SchemaBuilder("Member").base(base).hide("realm").finish()
+        self.assertNotIn("realm", [each.name for each in schema.properties])
+        self.assertEqual(schema.info.hidden, 1)
 
     def test_what_cannot_be_built(self) -> None:
         with self.assertRaises(modelreg.InvalidNameError):
