@@ -38,13 +38,15 @@
  * THREADS. Every function may be called from any thread at any time, also while another thread releases or destroys what
  *   it is about: the call finishes, or finds it gone. No lock is held while code of the host runs. No function may be
  *   called from a signal handler, unless it says so. After fork() the child may use the library only where no other thread
- *   was inside of a call; else it has to exec first.
+ *   was inside of a call, a destructor's on the sweeper's thread included; else it has to exec first. The library has one thread
+ *   of its own, while a sweeper runs: see mreg_sweeper_start. It does not come along into the child and is never waited for there.
  *
  * DESTRUCTORS AND CALLBACKS. A function that can run the host's destructors says so. It runs them before it returns, when its own
  *   change is complete and visible to everyone, with no lock held. They may call any function. A C++ exception that one
  *   throws passes through the call; the others run at the thread's next such call, or when the registry is destroyed.
  *   These functions, and those that take a destructor, are also the ones that call what the host has set to be told:
  *   watchers' callbacks (mreg_watcher_create) and the log's (mreg_log_set). What is told comes before the destructors.
+ *   What the sweeper drops is destroyed on the sweeper's thread, where an exception ends the process.
  *   A call that takes user_data with a destructor takes it over whatever it returns: where it fails, the destructor runs
  *   before it returns. Only where `options` itself cannot be read (NULL, MREG_ERROR_UNALIGNED_POINTER or
  *   MREG_ERROR_STRUCT_SIZE for it) the user_data is still the caller's. A host that takes no callbacks gives the registry a
@@ -138,6 +140,8 @@ enum {
     MREG_ERROR_POISONED = 22,
     /** An internal error of the library, with its message; please report it. */
     MREG_ERROR_INTERNAL = 23,
+    /** The system gives no thread; nothing was changed. */
+    MREG_ERROR_NO_THREAD = 24,
     /** A text is not JSON; the error has line and column. */
     MREG_ERROR_JSON = 30,
     /** JSON that is not a model definition, or a property of an impossible type. */
@@ -209,7 +213,7 @@ typedef struct mreg_text {
  * It runs on the thread whose call let go last, before that call returns, with no lock of the library held. It may
  * call any function of the library. It may throw a C++ exception, which passes through the call; leaving it with
  * `longjmp` is forbidden, and survived: what else was due runs at the thread's next call that can run destructors, or
- * when the registry is destroyed.
+ * when the registry is destroyed. What the sweeper drops is the exception: see `mreg_sweeper_start`.
  */
 typedef void (*mreg_destructor)(void *user_data);
 
@@ -295,6 +299,9 @@ const char *mreg_status_text(mreg_status status);
 /* ====================================================================================================
  * Registry: one container of owners, models and tenants
  * ==================================================================================================== */
+
+/** Given to `mreg_registry_set_clock` for the system's clock. */
+#define MREG_CLOCK_SYSTEM UINT64_MAX
 
 /** The asker is strict: models that are not as strict are passed over. Without it those that are strict are. */
 #define MREG_FIND_STRICT 1
@@ -395,7 +402,10 @@ typedef struct mreg_find_options {
     size_t struct_size;
     /** A schema of the structure; its name, base and settings do not count. */
     mreg_schema schema;
-    /** The current tenant's code; empty for none. A reserved code searches `global` alone. */
+    /**
+     * The current tenant's code; empty for the thread's (see `mreg_tenant_set_current`), else for none. A reserved code searches
+     * `global` alone.
+     */
     mreg_text tenant;
     /** 0 or `MREG_FIND_STRICT`. */
     uint32_t flags;
@@ -458,7 +468,8 @@ mreg_status mreg_registry_default(mreg_registry *registry,
  * Destroys a registry: all of its handles are stale from then on.
  *
  * Other threads may be inside calls on it: each finishes, or finds it gone; nothing waits. Held snapshots and held models
- * outlive it. `MREG_NULL` does nothing and succeeds. Runs destructors.
+ * outlive it. Its sweeper is stopped; a destructor that runs on the sweeper's thread at the moment is not waited for.
+ * `MREG_NULL` does nothing and succeeds. Runs destructors.
  *
  * Errors: `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
  * `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_INVALID_ARGUMENT` for the default registry. Any thread. Since 0.1.0.
@@ -514,6 +525,19 @@ mreg_status mreg_registry_get_stats(mreg_registry registry,
 mreg_status mreg_registry_get_memory(mreg_registry registry,
                                      mreg_memory *memory,
                                      mreg_error *error);
+
+/**
+ * For tests: lets the clock that this registry measures idle time by stand at a number of milliseconds, until it is
+ * set anew. `MREG_CLOCK_SYSTEM` goes back to the system's monotonic clock, which every registry begins with.
+ *
+ * What was used later than the clock says now counts as used now, so a clock that is put back keeps no tenant for
+ * longer. Times since 1970 are by the system's clock ever, and so is the interval of the sweeper.
+ *
+ * Errors: as `mreg_registry_clear`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_registry_set_clock(mreg_registry registry,
+                                    uint64_t milliseconds,
+                                    mreg_error *error);
 
 /**
  * Copies the handles of all models but those in `global` (for which there is `mreg_tenant_models`), by partition in the order the partitions came to be, in each in the
@@ -796,6 +820,17 @@ mreg_status mreg_owner_freshness_words(mreg_owner owner,
                                        mreg_error *error);
 
 /**
+ * Counts as use of the partitions that the owner's models live in, as building its list anew would, and of the owner's
+ * own, if it is there: none of them is idle.
+ *
+ * For hosts that live on freshness words or on lists from the cache, which count as no use.
+ *
+ * Errors: as `mreg_owner_release`, `MREG_ERROR_NULL_HANDLE`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_touch(mreg_owner owner,
+                             mreg_error *error);
+
+/**
  * Marks one owner's cached lists as out of date: the next question builds a new snapshot, with a new stamp.
  *
  * Errors: as `mreg_owner_kind`, but for the pointers'. Any thread. Since 0.1.0.
@@ -928,8 +963,9 @@ typedef struct mreg_model_options {
     /** The app, or the owner of a host's kind, or `MREG_NULL`. Where there is one, it owns the model. */
     mreg_owner app;
     /**
-     * The current tenant's code, at most 255 bytes; ignored beside an owner. Empty, or a reserved code: `global`. The label of
-     * an owner's partition is refused.
+     * The tenant's code, at most 255 bytes; ignored beside an owner. Empty: the thread's current tenant (see
+     * `mreg_tenant_set_current`), else `global`. A reserved code: `global`. The label of an owner's partition is
+     * refused.
      */
     mreg_text tenant;
     /** The schema, or `MREG_NULL`. The registry keeps its own reference; the handle stays the caller's. */
@@ -998,8 +1034,8 @@ mreg_status mreg_model_unregister(mreg_model model,
  * Gives a registered model other owners: same handle, same `user_data`, at the end of the new owner's list. A model of
  * its name that the new owner has is replaced. Counts as a registration.
  *
- * `data_source`, `app` and `tenant` as in `mreg_model_options`: without any, the model moves to `global`. Where the call fails, nothing is changed. Runs
- * destructors.
+ * `data_source`, `app` and `tenant` as in `mreg_model_options`: without any, the model moves to the thread's current
+ * tenant, else to `global`. Where the call fails, nothing is changed. Runs destructors.
  *
  * Errors: `MREG_ERROR_NULL_HANDLE` (model only), `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
  * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_INVALID_ARGUMENT` for a data source handed in as an
@@ -1320,6 +1356,45 @@ mreg_status mreg_tenant_models(mreg_registry registry,
                                mreg_error *error);
 
 /**
+ * Counts as use of a tenant: it is not idle. An unknown code does nothing, and is no error.
+ *
+ * `code` may be any partition's label; an empty or a reserved code means `global`. For hosts that live on freshness
+ * words or on lists from the cache, which count as no use.
+ *
+ * Errors: as `mreg_tenant_get_info`, but for the struct's. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_tenant_touch(mreg_registry registry,
+                              const char *code,
+                              size_t code_length,
+                              mreg_error *error);
+
+/**
+ * Sets the calling thread's current tenant, for every registry; an empty code: none, as a thread begins.
+ *
+ * Calls that register models and name no tenant use it: `mreg_model_register`, `mreg_model_move` and
+ * `mreg_application_load`. A code that the registry reserves means `global` there, as where it is named. The code
+ * `global`, named in the call, puts a model into `global` whatever the current tenant is. So does
+ * `mreg_registry_find_structure`, which searches in it; no other call that asks looks at it.
+ *
+ * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_INVALID_NAME`; the
+ * current tenant stays what it was. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_tenant_set_current(const char *code,
+                                    size_t code_length,
+                                    mreg_error *error);
+
+/**
+ * The calling thread's current tenant; empty for none. Text as by `mreg_owner_name`.
+ *
+ * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_TOO_LONG` for an absurd `capacity`.
+ * Any thread. Since 0.1.0.
+ */
+mreg_status mreg_tenant_current(char *buffer,
+                                size_t capacity,
+                                size_t *length,
+                                mreg_error *error);
+
+/**
  * Drops a tenant with all that is in it; with an owner given, takes only that owner out of it, with its models in it, and
  * drops the tenant when that owner was the last that counted in it.
  *
@@ -1349,6 +1424,121 @@ mreg_status mreg_tenant_drop(mreg_registry registry,
 mreg_status mreg_tenant_drop_idle(mreg_registry registry,
                                   uint64_t max_idle_ms,
                                   uint64_t *dropped,
+                                  mreg_error *error);
+
+/* ====================================================================================================
+ * Sweeper: drops what was idle too long, from a thread of the library's
+ * ==================================================================================================== */
+
+/** How often the sweeper sweeps, and what. Begin with `MREG_SWEEPER_OPTIONS_INIT` or `mreg_sweeper_options_init`. */
+typedef struct mreg_sweeper_options {
+    /** `sizeof(mreg_sweeper_options)`, set by the caller. */
+    size_t struct_size;
+    /** Milliseconds from one sweep to the next, by the system's clock: 300,000 (5 minutes) unless set. Not 0. */
+    uint64_t interval_ms;
+    /**
+     * A tenant in which no model was put or found for so many milliseconds or longer is dropped: 1,800,000 (30
+     * minutes) unless set. 0 drops all.
+     */
+    uint64_t max_idle_ms;
+} mreg_sweeper_options;
+
+/**
+ * What is known of a registry's sweeper. Begin with `MREG_SWEEPER_INFO_INIT` or `mreg_sweeper_info_init`.
+ *
+ * The counts begin with the registry; a clear, a stop and a start leave them as they are.
+ */
+typedef struct mreg_sweeper_info {
+    /** `sizeof(mreg_sweeper_info)`, set by the caller. */
+    size_t struct_size;
+    /** Milliseconds from one sweep to the next, as the last start set them; also while it is stopped. */
+    uint64_t interval_ms;
+    /** For how long a tenant has to be idle to be dropped, as the last start set it; also while it is stopped. */
+    uint64_t max_idle_ms;
+    /** 1 between start and stop, else 0. */
+    uint32_t running;
+    /** 0. */
+    uint32_t reserved;
+    /** Sweeps so far, those by `mreg_sweeper_run` included. */
+    uint64_t sweeps;
+    /** Tenants that they dropped. */
+    uint64_t dropped;
+    /** When the last sweep was: milliseconds since the first of January 1970, UTC; 0 for never. */
+    int64_t last_sweep_at_ms;
+} mreg_sweeper_info;
+
+/**
+ * Makes sweeper options ready for use: the same bytes as `MREG_SWEEPER_OPTIONS_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_sweeper_options_init(mreg_sweeper_options *options);
+
+/**
+ * Makes sweeper information ready for use: the same bytes as `MREG_SWEEPER_INFO_INIT`.
+ *
+ * NULL does nothing. Any thread. Since 0.1.0.
+ */
+void mreg_sweeper_info_init(mreg_sweeper_info *info);
+
+/**
+ * Starts the registry's sweeper: from one interval from now on it drops, once an interval, the tenants but `global`
+ * that are idle, as `mreg_tenant_drop_idle` does.
+ *
+ * `options` may be NULL for the defaults. Where the sweeper runs already, it takes the new settings and its interval
+ * begins anew.
+ *
+ * One thread of the library's serves all registries of the process. It is made by the first start, and ends when no
+ * registry has a sweeper that runs. Its name is `modelreg-sweep`, it blocks every signal, and its stack has 1 MiB. It
+ * never keeps a process from ending.
+ *
+ * The destructors of what it drops run on that thread, one after the other, with no lock held. They may call any
+ * function of the library, this one and `mreg_sweeper_stop` included. They must not end the thread, nor leave with an
+ * exception or `longjmp`: nobody is there to catch it, and it ends the process. While one of them runs, no registry is
+ * swept. A host whose destructors cannot run on such a thread calls `mreg_sweeper_run` from a timer of its own.
+ *
+ * After `fork()` no sweeper runs in the child, until it is started there.
+ *
+ * Errors: `MREG_ERROR_NO_THREAD` where the system gives no thread, and then nothing is changed;
+ * `MREG_ERROR_INVALID_ARGUMENT` for an interval of 0, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
+ * `MREG_ERROR_OUT_OF_MEMORY`; for the registry as `mreg_registry_clear`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_sweeper_start(mreg_registry registry,
+                               const mreg_sweeper_options *options,
+                               mreg_error *error);
+
+/**
+ * Stops the registry's sweeper; its settings and counts stay. One that does not run is no error.
+ *
+ * When it returns, the sweeper's thread is not at this registry any more: it waits for the destructor that runs there,
+ * so do not hold what that destructor waits for. Called on the sweeper's own thread, by a destructor, it does not
+ * wait. Call it before what destructors need goes, at the end of a process for instance.
+ *
+ * Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
+ * `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_sweeper_stop(mreg_registry registry,
+                              mreg_error *error);
+
+/**
+ * Sweeps once, now and on the calling thread, with the settings of the last start, or the defaults; whether the
+ * sweeper runs does not matter.
+ *
+ * `*dropped` is how many tenants went; it may be NULL. Runs destructors.
+ *
+ * Errors: as `mreg_registry_clear`, `MREG_ERROR_UNALIGNED_POINTER`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_sweeper_run(mreg_registry registry,
+                             uint64_t *dropped,
+                             mreg_error *error);
+
+/**
+ * The registry's sweeper: settings, whether it runs, and what it did. `info->struct_size` is set by the caller.
+ *
+ * Errors: as `mreg_registry_get_stats`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_sweeper_get_info(mreg_registry registry,
+                                  mreg_sweeper_info *info,
                                   mreg_error *error);
 
 /* ====================================================================================================
@@ -1766,7 +1956,10 @@ typedef struct mreg_load_options {
      * a problem, and the name is `app`.
      */
     mreg_text app_name;
-    /** The tenant of models that have neither a data source nor the app; empty for `global`. */
+    /**
+     * The tenant of models that have neither a data source nor the app; empty for the thread's current tenant (see
+     * `mreg_tenant_set_current`), else `global`.
+     */
     mreg_text tenant;
 } mreg_load_options;
 
@@ -2224,6 +2417,8 @@ mreg_status mreg_log_set(uint32_t max_level,
 #define MREG_MODEL_OPTIONS_INIT \
     {sizeof(mreg_model_options), MREG_TEXT_EMPTY, 0, 0, MREG_TEXT_EMPTY, 0, MREG_TEXT_EMPTY, NULL, NULL, 0, 0}
 #define MREG_TENANT_INFO_INIT {sizeof(mreg_tenant_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""}
+#define MREG_SWEEPER_OPTIONS_INIT {sizeof(mreg_sweeper_options), 300000, 1800000}
+#define MREG_SWEEPER_INFO_INIT {sizeof(mreg_sweeper_info), 0, 0, 0, 0, 0, 0, 0}
 #define MREG_SCHEMA_OPTIONS_INIT {sizeof(mreg_schema_options), MREG_TEXT_EMPTY, NULL, 0}
 #define MREG_SCHEMA_INFO_INIT {sizeof(mreg_schema_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}}
 #define MREG_LOAD_OPTIONS_INIT \

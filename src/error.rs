@@ -95,6 +95,8 @@ statuses! {
     ERROR_POISONED = 22, "an earlier internal error left the registry in doubt";
     /// An internal error of the library, with its message; please report it.
     ERROR_INTERNAL = 23, "internal error";
+    /// The system gives no thread; nothing was changed.
+    ERROR_NO_THREAD = 24, "no thread could be made";
     /// A text is not JSON; the error has line and column.
     ERROR_JSON = 30, "not valid JSON";
     /// JSON that is not a model definition, or a property of an impossible type.

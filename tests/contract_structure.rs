@@ -210,6 +210,22 @@ fn with_a_tenant_only_global_and_that_tenant_are_searched() {
 }
 
 #[test]
+fn the_current_tenant_of_the_thread_is_searched_where_the_call_names_none() {
+    let registry = Registry::new();
+    let schema = of(r#"{"a": "string"}"#);
+    let add = |name, tenant| Model { schema, ..Model::tenant(name, tenant) }.add(&registry);
+    let (south, north) = (add("A", "south"), add("A", "north"));
+    assert_eq!(found(&registry, search(schema)), south);
+    set_current_tenant("north").expect("a tenant");
+    assert_eq!(found(&registry, search(schema)), north);
+    assert_eq!(found(&registry, Search { tenant: "south", ..search(schema) }), south, "the call names another one");
+    assert_eq!(found(&registry, Search { tenant: "global", ..search(schema) }), 0);
+    set_current_tenant("").expect("none");
+    assert_eq!(found(&registry, search(schema)), south);
+    free(&[schema]);
+}
+
+#[test]
 fn the_second_use_of_an_anonymous_structure_in_a_tenant_finds_the_first() {
     let registry = Registry::new();
     let schema = of(r#"{"street": "string", "zip": "string"}"#);

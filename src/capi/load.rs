@@ -8,6 +8,7 @@ use std::sync::Arc;
 use once_cell::sync::OnceCell;
 
 use crate::core::apply::Loaded;
+use crate::core::current;
 use crate::core::due::DueList;
 use crate::core::fallible::Many;
 use crate::core::handle::Tag;
@@ -43,7 +44,8 @@ pub struct mreg_load_options {
     /// The name of the application's owner; empty for the name of the directory. Where no owner can have that name, it is
     /// a problem, and the name is `app`.
     pub app_name: mreg_text,
-    /// The tenant of models that have neither a data source nor the app; empty for `global`.
+    /// The tenant of models that have neither a data source nor the app; empty for the thread's current tenant (see
+    /// `mreg_tenant_set_current`), else `global`.
     pub tenant: mreg_text,
 }
 
@@ -242,10 +244,11 @@ pub unsafe extern "C-unwind" fn mreg_application_load(
             if options.flags & !(MREG_LOAD_ALL_OR_NOTHING | MREG_LOAD_WITHOUT_APP) != 0 {
                 return Err(args::unknown_flags(options.flags));
             }
+            let mut current = current::Code::NONE;
             let settings = LoadSettings {
                 environment: args::text_in(options.environment, "environment")?,
                 app_name: args::text_in(options.app_name, "app_name")?,
-                tenant: args::text_in(options.tenant, "tenant")?,
+                tenant: current::named_or_current(args::text_in(options.tenant, "tenant")?, &mut current),
                 flags: options.flags,
             };
             *of = registry;

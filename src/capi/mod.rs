@@ -19,6 +19,7 @@ mod registry;
 mod schema;
 mod search;
 mod snapshot;
+mod sweeper;
 mod tenant;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;
@@ -36,6 +37,7 @@ pub use registry::*;
 pub use schema::*;
 pub use search::*;
 pub use snapshot::*;
+pub use sweeper::*;
 pub use tenant::*;
 pub use version::*;
 pub use watcher::*;
@@ -46,6 +48,7 @@ use crate::core::due::{self, Due, DueList, Step, Turn, UserData};
 use crate::core::log::internal_error;
 use crate::core::registry::release_queue;
 use crate::core::release::Kind;
+use crate::core::sweeper as core_sweeper;
 use crate::error::{Error, Result, Status};
 
 /// A text of the caller's: UTF-8 bytes and their number.
@@ -75,7 +78,7 @@ pub const MREG_NULL: u64 = 0;
 /// It runs on the thread whose call let go last, before that call returns, with no lock of the library held. It may
 /// call any function of the library. It may throw a C++ exception, which passes through the call; leaving it with
 /// `longjmp` is forbidden, and survived: what else was due runs at the thread's next call that can run destructors, or
-/// when the registry is destroyed.
+/// when the registry is destroyed. What the sweeper drops is the exception: see `mreg_sweeper_start`.
 pub type mreg_destructor = Option<unsafe extern "C-unwind" fn(user_data: *mut std::ffi::c_void)>;
 
 /// Runs the work of an extern function; a panic of ours becomes a status with the panic's message.
@@ -175,18 +178,36 @@ unsafe fn guard_due(
 /// around.
 ///
 /// `batch` is what the call let go; `destroyed` the handle of the registry that it destroyed, or 0.
-#[inline(never)]
 fn run_due(batch: u64, destroyed: u64) {
+    run_turn(batch, destroyed, || (), |turn| turn);
+}
+
+/// As [`run_due`], on the sweeper's thread: only what that thread let go, and behind the gate. Not `C-unwind`: there is
+/// nobody on that thread who could catch an exception, so it ends the process here.
+extern "C" fn run_swept(batch: u64) {
+    run_turn(batch, 0, core_sweeper::gate, Turn::of_its_own);
+}
+
+/// Holds what `gate` gives while it is at the list, and not while it calls the host.
+#[inline(never)]
+fn run_turn<G>(batch: u64, destroyed: u64, gate: fn() -> G, limit: fn(Turn) -> Turn) {
     let frame = std::ptr::from_ref(&batch).addr();
-    let begun = catch_unwind(|| due::begin(frame, batch, destroyed));
+    let begun = catch_unwind(|| {
+        let _gate = gate();
+        due::begin(frame, batch, destroyed).map(limit)
+    });
     let Ok(Some(turn)) = begun else { return };
+    let take = || {
+        let _gate = gate();
+        due::take(turn)
+    };
     // Nothing in this frame needs dropping: an exception of the host's may pass through it.
-    while let Ok(Some(step)) = catch_unwind(|| due::take(turn)) {
+    while let Ok(Some(step)) = catch_unwind(take) {
         match step {
             // SAFETY: the host handed in the function together with its argument, and the list gives each once.
             Step::Destroy(destroy, user_data) => unsafe { destroy(user_data.0) },
-            Step::Change => tell_change(turn),
-            Step::Log => tell_log(turn),
+            Step::Change => tell_change(turn, gate),
+            Step::Log => tell_log(turn, gate),
         }
     }
 }
@@ -194,8 +215,12 @@ fn run_due(batch: u64, destroyed: u64) {
 /// Calls a watcher's callback. Apart, because the change takes room on the stack that destructors that nest can do
 /// without.
 #[inline(never)]
-fn tell_change(turn: Turn) {
-    let Ok(Some((callback, user_data, told))) = catch_unwind(|| due::change(turn)) else { return };
+fn tell_change<G>(turn: Turn, gate: fn() -> G) {
+    let change = || {
+        let _gate = gate();
+        due::change(turn)
+    };
+    let Ok(Some((callback, user_data, told))) = catch_unwind(change) else { return };
     let change = mreg_change::from(&told);
     // SAFETY: the host handed in the function together with its argument, for changes of this type. The frame has
     // nothing to drop.
@@ -204,8 +229,12 @@ fn tell_change(turn: Turn) {
 
 /// Calls the log's callback.
 #[inline(never)]
-fn tell_log(turn: Turn) {
-    let Ok(Some((callback, user_data, message))) = catch_unwind(|| due::message(turn)) else { return };
+fn tell_log<G>(turn: Turn, gate: fn() -> G) {
+    let message = || {
+        let _gate = gate();
+        due::message(turn)
+    };
+    let Ok(Some((callback, user_data, message))) = catch_unwind(message) else { return };
     let text = std::ptr::from_ref(&message.text).cast();
     // SAFETY: as above; the text has a NUL at its length.
     unsafe { callback(user_data.0, message.level as u32, text, message.length) };

@@ -3,6 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::mem::size_of;
 
+use crate::core::current;
 use crate::core::due::{Due, DueList, UserData};
 use crate::core::model::{self, NewModel};
 use crate::core::registry::{Locked, resolve_locked_for};
@@ -35,8 +36,9 @@ pub struct mreg_model_options {
     pub data_source: mreg_owner,
     /// The app, or the owner of a host's kind, or `MREG_NULL`. Where there is one, it owns the model.
     pub app: mreg_owner,
-    /// The current tenant's code, at most 255 bytes; ignored beside an owner. Empty, or a reserved code: `global`. The label of
-    /// an owner's partition is refused.
+    /// The tenant's code, at most 255 bytes; ignored beside an owner. Empty: the thread's current tenant (see
+    /// `mreg_tenant_set_current`), else `global`. A reserved code: `global`. The label of an owner's partition is
+    /// refused.
     pub tenant: mreg_text,
     /// The schema, or `MREG_NULL`. The registry keeps its own reference; the handle stays the caller's.
     pub schema: mreg_schema,
@@ -152,11 +154,12 @@ unsafe fn register(
     if options.flags & !MREG_MODEL_STRICT != 0 {
         return Err(args::unknown_flags(options.flags));
     }
+    let mut current = current::Code::NONE;
     let new = NewModel {
         name: text(options.name, "name")?,
         data_source: options.data_source,
         app: options.app,
-        tenant: text(options.tenant, "tenant")?,
+        tenant: current::named_or_current(text(options.tenant, "tenant")?, &mut current),
         strict: options.flags & MREG_MODEL_STRICT != 0
             || strict.unwrap_or_else(|| schema.as_ref().is_some_and(|schema| schema.strict())),
         marks: options.marks,
@@ -202,8 +205,8 @@ pub unsafe extern "C-unwind" fn mreg_model_unregister(model: mreg_model, error: 
 /// Gives a registered model other owners: same handle, same `user_data`, at the end of the new owner's list. A model of
 /// its name that the new owner has is replaced. Counts as a registration.
 ///
-/// `data_source`, `app` and `tenant` as in `mreg_model_options`: without any, the model moves to `global`. Where the call fails, nothing is changed. Runs
-/// destructors.
+/// `data_source`, `app` and `tenant` as in `mreg_model_options`: without any, the model moves to the thread's current
+/// tenant, else to `global`. Where the call fails, nothing is changed. Runs destructors.
 ///
 /// Errors: `MREG_ERROR_NULL_HANDLE` (model only), `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
 /// `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_INVALID_ARGUMENT` for a data source handed in as an
@@ -224,7 +227,8 @@ pub unsafe extern "C-unwind" fn mreg_model_move(
     // SAFETY: as the caller promises.
     let (status, batch) = unsafe {
         guard_due(error, |gone, of| {
-            let tenant = args::text(tenant, tenant_length, "tenant")?;
+            let mut current = current::Code::NONE;
+            let tenant = current::named_or_current(args::text(tenant, tenant_length, "tenant")?, &mut current);
             let (registry, parts) = model::find(model)?;
             *of = registry.handle();
             registry.lock()?.move_model(parts, data_source, app, tenant, gone)

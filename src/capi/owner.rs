@@ -425,6 +425,24 @@ pub unsafe extern "C" fn mreg_owner_freshness_words(
     // SAFETY: as the caller promises.
     unsafe { guard(error, work) }
 }
+/// Counts as use of the partitions that the owner's models live in, as building its list anew would, and of the owner's
+/// own, if it is there: none of them is idle.
+///
+/// For hosts that live on freshness words or on lists from the cache, which count as no use.
+///
+/// Errors: as `mreg_owner_release`, `MREG_ERROR_NULL_HANDLE`. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// `error` is NULL or points to an `mreg_error`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_owner_touch(owner: mreg_owner, error: *mut mreg_error) -> mreg_status {
+    let work = || {
+        let (registry, parts) = owner::find(owner)?;
+        registry.lock()?.touch_owner(parts)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { guard(error, work) }
+}
 
 /// Marks one owner's cached lists as out of date: the next question builds a new snapshot, with a new stamp.
 ///

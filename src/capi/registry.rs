@@ -319,7 +319,8 @@ pub unsafe extern "C" fn mreg_registry_default(registry: *mut mreg_registry, err
 /// Destroys a registry: all of its handles are stale from then on.
 ///
 /// Other threads may be inside calls on it: each finishes, or finds it gone; nothing waits. Held snapshots and held models
-/// outlive it. `MREG_NULL` does nothing and succeeds. Runs destructors.
+/// outlive it. Its sweeper is stopped; a destructor that runs on the sweeper's thread at the moment is not waited for.
+/// `MREG_NULL` does nothing and succeeds. Runs destructors.
 ///
 /// Errors: `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`, `MREG_ERROR_FORGED_HANDLE`,
 /// `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_INVALID_ARGUMENT` for the default registry. Any thread. Since 0.1.0.
@@ -450,6 +451,34 @@ pub unsafe extern "C" fn mreg_registry_get_memory(
         // SAFETY: as the caller promises.
         let out = unsafe { args::out_struct(memory, "memory") }?;
         out.put(resolve_locked(registry)?.memory().into());
+        Ok(())
+    };
+    // SAFETY: as the caller promises.
+    unsafe { guard(error, work) }
+}
+
+/// Given to `mreg_registry_set_clock` for the system's clock.
+pub const MREG_CLOCK_SYSTEM: u64 = u64::MAX;
+
+/// For tests: lets the clock that this registry measures idle time by stand at a number of milliseconds, until it is
+/// set anew. `MREG_CLOCK_SYSTEM` goes back to the system's monotonic clock, which every registry begins with.
+///
+/// What was used later than the clock says now counts as used now, so a clock that is put back keeps no tenant for
+/// longer. Times since 1970 are by the system's clock ever, and so is the interval of the sweeper.
+///
+/// Errors: as `mreg_registry_clear`. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// `error` is NULL or points to an `mreg_error`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_registry_set_clock(
+    registry: mreg_registry,
+    milliseconds: u64,
+    error: *mut mreg_error,
+) -> mreg_status {
+    let work = || {
+        let clock = (milliseconds != MREG_CLOCK_SYSTEM).then_some(milliseconds);
+        resolve_locked(registry)?.partitions.set_clock(clock);
         Ok(())
     };
     // SAFETY: as the caller promises.

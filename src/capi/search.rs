@@ -2,6 +2,7 @@
 
 use std::mem::size_of;
 
+use crate::core::current;
 use crate::core::query::StructureSearch;
 use crate::core::registry::resolve_locked;
 use crate::error::{Error, Status};
@@ -20,7 +21,8 @@ pub struct mreg_find_options {
     pub struct_size: usize,
     /// A schema of the structure; its name, base and settings do not count.
     pub schema: mreg_schema,
-    /// The current tenant's code; empty for none. A reserved code searches `global` alone.
+    /// The current tenant's code; empty for the thread's (see `mreg_tenant_set_current`), else for none. A reserved code searches
+    /// `global` alone.
     pub tenant: mreg_text,
     /// 0 or `MREG_FIND_STRICT`.
     pub flags: u32,
@@ -97,6 +99,8 @@ pub unsafe extern "C" fn mreg_registry_find_structure(
         }
         // SAFETY: as the caller promises.
         let tenant = unsafe { args::text_in(options.tenant, "tenant") }?;
+        let mut current = current::Code::NONE;
+        let tenant = current::named_or_current(tenant, &mut current);
         let schema = schema::get(options.schema)?;
         let ask = StructureSearch {
             schema: &schema,

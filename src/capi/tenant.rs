@@ -3,11 +3,12 @@
 use std::ffi::c_char;
 use std::mem::size_of;
 
+use crate::core::current;
 use crate::core::registry::resolve_locked;
 use crate::core::tenant::TenantInfo;
 
 use super::args::{self, Growable};
-use super::{guard, guard_due, mreg_error, mreg_model, mreg_owner, mreg_registry, mreg_status, run_due};
+use super::{guard, guard_due, guard_text, mreg_error, mreg_model, mreg_owner, mreg_registry, mreg_status, run_due};
 
 /// What is known of a tenant, that is, of a partition. Begin with `MREG_TENANT_INFO_INIT` or `mreg_tenant_info_init`.
 #[repr(C)]
@@ -227,6 +228,75 @@ pub unsafe extern "C" fn mreg_tenant_models(
     };
     // SAFETY: as the caller promises.
     unsafe { guard(error, work) }
+}
+
+/// Counts as use of a tenant: it is not idle. An unknown code does nothing, and is no error.
+///
+/// `code` may be any partition's label; an empty or a reserved code means `global`. For hosts that live on freshness
+/// words or on lists from the cache, which count as no use.
+///
+/// Errors: as `mreg_tenant_get_info`, but for the struct's. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// Pointers that are not NULL point to what their types say; `code` to `code_length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_tenant_touch(
+    registry: mreg_registry,
+    code: *const c_char,
+    code_length: usize,
+    error: *mut mreg_error,
+) -> mreg_status {
+    let work = || {
+        // SAFETY: as the caller promises.
+        let code = unsafe { args::text(code, code_length, "code") }?;
+        resolve_locked(registry)?.touch_tenant(code)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { guard(error, work) }
+}
+
+/// Sets the calling thread's current tenant, for every registry; an empty code: none, as a thread begins.
+///
+/// Calls that register models and name no tenant use it: `mreg_model_register`, `mreg_model_move` and
+/// `mreg_application_load`. A code that the registry reserves means `global` there, as where it is named. The code
+/// `global`, named in the call, puts a model into `global` whatever the current tenant is. So does
+/// `mreg_registry_find_structure`, which searches in it; no other call that asks looks at it.
+///
+/// Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_INVALID_NAME`; the
+/// current tenant stays what it was. Any thread. Since 0.1.0.
+///
+/// # Safety
+/// Pointers that are not NULL point to what their types say; `code` to `code_length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_tenant_set_current(
+    code: *const c_char,
+    code_length: usize,
+    error: *mut mreg_error,
+) -> mreg_status {
+    let work = || {
+        // SAFETY: as the caller promises.
+        current::set(unsafe { args::text(code, code_length, "code") }?)
+    };
+    // SAFETY: as the caller promises.
+    unsafe { guard(error, work) }
+}
+
+/// The calling thread's current tenant; empty for none. Text as by `mreg_owner_name`.
+///
+/// Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_TOO_LONG` for an absurd `capacity`.
+/// Any thread. Since 0.1.0.
+///
+/// # Safety
+/// Pointers that are not NULL point to what their types say; `buffer` to room for `capacity` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mreg_tenant_current(
+    buffer: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+    error: *mut mreg_error,
+) -> mreg_status {
+    // SAFETY: as the caller promises.
+    unsafe { guard_text(error, buffer, capacity, length, || Ok(current::get())) }
 }
 
 /// Drops a tenant with all that is in it; with an owner given, takes only that owner out of it, with its models in it, and

@@ -15,11 +15,11 @@
 
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::change::{Change, Told};
 use super::fallible;
-use super::lock::{Rank, Ranked};
+use super::lock::{Guard, Rank, Ranked};
 use super::log::{self, Level, MAX_MESSAGE, Message};
 use super::release::{Kind, ReleaseQueue, Released};
 use super::thread_end;
@@ -308,8 +308,11 @@ static WAITING: AtomicUsize = AtomicUsize::new(0);
 /// Past it a call runs its own only: the stack stays bounded however many destructors are due.
 const NESTING: usize = 16;
 
+/// A thread that a fork left behind, until somebody who has the list's lock hears of it; else [`NO_THREAD`].
+static LEFT_BEHIND: AtomicU64 = AtomicU64::new(NO_THREAD);
+
 /// Names the calling thread; also while its thread-locals are being destroyed.
-fn this_thread() -> u64 {
+pub fn this_thread() -> u64 {
     #[cfg(unix)]
     // SAFETY: `pthread_self` has no preconditions.
     return unsafe { libc::pthread_self() } as u64;
@@ -341,8 +344,25 @@ impl Queue {
 
 /// Leaves to others what the calling thread, which ends, has not run: it may have ended in a destructor.
 pub fn thread_ended() {
-    let thread = this_thread();
+    leave_to_others(&mut QUEUE.lock(), this_thread());
+}
+
+/// In the child of a fork: this thread is not there any more. Takes no lock, since a child that is only to run another
+/// program may find any of them taken.
+pub fn thread_left_behind(thread: u64) {
+    LEFT_BEHIND.store(thread, Ordering::Relaxed);
+}
+
+/// The list, with what a thread had not run when a fork left it behind given to whoever comes next.
+fn queue() -> Guard<'static, Queue> {
     let mut queue = QUEUE.lock();
+    if LEFT_BEHIND.load(Ordering::Relaxed) != NO_THREAD {
+        leave_to_others(&mut queue, LEFT_BEHIND.swap(NO_THREAD, Ordering::Relaxed));
+    }
+    queue
+}
+
+fn leave_to_others(queue: &mut Queue, thread: u64) {
     queue.running.retain(|running| running.thread != thread);
     queue.end_calls(NO_THREAD, |call| call.thread == thread);
     queue.told.leave(thread);
@@ -365,7 +385,7 @@ pub fn append(registry: u64, mut list: DueList) -> u64 {
     }
     // Where that cannot be, a batch that is left waits for the thread that gets the same name.
     thread_end::watch();
-    let mut queue = QUEUE.lock();
+    let mut queue = queue();
     queue.number += 1;
     let batch = Batch { thread: this_thread(), registry, number: queue.number };
     queue.told.add(told, batch);
@@ -393,6 +413,11 @@ impl Turn {
     fn is_of(&self, call: &Batch) -> bool {
         call.thread == self.thread && call.number == self.frame as u64
     }
+
+    /// The same for the batch of the call alone, whoever has left something.
+    pub fn of_its_own(self) -> Turn {
+        Turn { own_only: true, ..self }
+    }
 }
 
 /// Begins to run what is due in a call whose stack frame is at `frame`: its own batch `number`, those that other
@@ -404,7 +429,7 @@ pub fn begin(frame: usize, number: u64, destroyed: u64) -> Option<Turn> {
     }
     // It may run what another thread has left.
     thread_end::watch();
-    let mut queue = QUEUE.lock();
+    let mut queue = queue();
     let thread = this_thread();
     // A call of this thread whose frame is not above ours has ended, if not by returning.
     queue.running.retain(|running| running.thread != thread || running.frame > frame);
@@ -430,7 +455,7 @@ pub enum Step {
 
 /// Takes the next one off the list; `None` ends the turn.
 pub fn take(turn: Turn) -> Option<Step> {
-    let mut queue = QUEUE.lock();
+    let mut queue = queue();
     queue.end_calls(turn.thread, |call| turn.is_of(call));
     // The oldest first: whoever follows the changes gets them in their order.
     while let Some(at) = last_position(queue.told.batches(), |batch| turn.may_run(batch)) {
@@ -467,7 +492,7 @@ fn last_position<'a>(batches: impl Iterator<Item = &'a Batch>, found: impl Fn(&B
 
 /// What the host is being told in a turn.
 fn told<T>(turn: Turn, read: impl FnOnce(&Way) -> Option<T>) -> Option<T> {
-    let queue = QUEUE.lock();
+    let queue = queue();
     let mut calls = std::iter::successors(queue.calling.head.as_deref(), |call| call.next.as_deref());
     calls.find(|call| turn.is_of(&call.batch)).and_then(|call| read(&call.way))
 }

@@ -4,6 +4,8 @@
 //! called while it is held.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::{Condvar, PoisonError};
+use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -11,26 +13,31 @@ use parking_lot::{Mutex, MutexGuard};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub enum Rank {
+    /// Which registries the sweeper's thread serves, and what it is at.
+    Sweeper = 0,
+    /// Held by the sweeper's thread while it takes any lock further down, so that a fork finds none of them taken by
+    /// it.
+    Gate = 1,
     /// The list of registries: which numbers are free.
-    Registries = 0,
+    Registries = 2,
     /// One registry's state.
-    State = 1,
+    State = 3,
     /// What a watcher keeps.
-    Watcher = 2,
+    Watcher = 4,
     /// A table of handles that belong to the process.
-    Handles = 3,
+    Handles = 5,
     /// A release queue.
-    ReleaseQueue = 4,
+    ReleaseQueue = 6,
     /// What the host is to be called for.
-    Due = 5,
+    Due = 7,
     /// Whether a watcher's callback may be called, and runs.
-    Callback = 6,
+    Callback = 8,
     /// Who gets the log's messages.
-    Log = 7,
+    Log = 9,
     /// A registry's list of counter lines.
-    Counters = 8,
+    Counters = 10,
     /// A table of what is shared.
-    Interned = 9,
+    Interned = 11,
 }
 
 /// A mutex that knows its rank.
@@ -74,6 +81,70 @@ impl<T> DerefMut for Guard<'_, T> {
 impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
         held::leave(self.rank);
+    }
+}
+
+/// As [`Ranked`], for a lock that is held over a fork.
+///
+/// It is the standard library's: parking_lot keeps those who wait in a table of the process. In the child they would
+/// stand there still, and could be handed the lock.
+pub struct ForkRanked<T> {
+    rank: Rank,
+    inner: std::sync::Mutex<T>,
+}
+
+/// Holds a [`ForkRanked`] lock.
+pub struct ForkGuard<'a, T> {
+    // Given back in this order.
+    inner: std::sync::MutexGuard<'a, T>,
+    held: Held,
+}
+
+struct Held(Rank);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        held::leave(self.0);
+    }
+}
+
+impl<T> ForkRanked<T> {
+    /// A lock of this rank.
+    pub const fn new(rank: Rank, value: T) -> Self {
+        ForkRanked { rank, inner: std::sync::Mutex::new(value) }
+    }
+
+    /// Takes the lock.
+    pub fn lock(&self) -> ForkGuard<'_, T> {
+        held::enter(self.rank);
+        let held = Held(self.rank);
+        ForkGuard { inner: self.inner.lock().unwrap_or_else(PoisonError::into_inner), held }
+    }
+}
+
+impl<T> ForkGuard<'_, T> {
+    /// Gives the lock back until the condition is notified, or so much time has passed, and takes it again. It may also
+    /// return for no reason.
+    pub fn wait(self, condition: &Condvar, at_most: Option<Duration>) -> Self {
+        let ForkGuard { inner, held } = self;
+        let inner = match at_most {
+            Some(time) => condition.wait_timeout(inner, time).unwrap_or_else(PoisonError::into_inner).0,
+            None => condition.wait(inner).unwrap_or_else(PoisonError::into_inner),
+        };
+        ForkGuard { inner, held }
+    }
+}
+
+impl<T> Deref for ForkGuard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+impl<T> DerefMut for ForkGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.inner
     }
 }
 

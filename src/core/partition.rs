@@ -148,6 +148,8 @@ pub(crate) struct Partitions {
     /// Labels that stand for a configuration or an owner, also while they have no partition.
     reserved: HashMap<Arc<str>, ()>,
     next_owner_id: u64,
+    /// Where the clock that idle time is measured by was made to stand; `None` for the system's.
+    clock: Option<u64>,
     pub text_bytes: usize,
 }
 
@@ -174,7 +176,23 @@ impl Partitions {
             by_fields: HashMap::new(),
             reserved: HashMap::new(),
             next_owner_id: 1,
+            clock: None,
             text_bytes: 0,
+        }
+    }
+
+    /// Milliseconds on the clock that idle time is measured by.
+    pub fn now(&self) -> u64 {
+        self.clock.unwrap_or_else(clock::monotonic_ms)
+    }
+
+    /// Lets that clock stand at a number of milliseconds, or run as the system's does. What was used later than it says
+    /// now counts as used now: a clock that was put back keeps nothing for longer.
+    pub fn set_clock(&mut self, milliseconds: Option<u64>) {
+        self.clock = milliseconds;
+        let now = self.now();
+        for partition in self.slots.iter_mut().flatten() {
+            partition.last_used = partition.last_used.min(now);
         }
     }
 
@@ -223,7 +241,7 @@ impl Partitions {
             structures: HashMap::new(),
             created_at: now,
             last_used_at: now,
-            last_used: clock::monotonic_ms(),
+            last_used: self.now(),
         };
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
@@ -351,8 +369,9 @@ impl Partitions {
 
     /// Notes that a partition was used now, which the caller has read off the exact clock.
     pub fn touch_at(&mut self, index: u32, wall_ms: i64) {
+        let now = self.now();
         if let Some(partition) = self.get_mut(index) {
-            partition.last_used = clock::monotonic_ms();
+            partition.last_used = now;
             partition.last_used_at = wall_ms.max(partition.created_at);
         }
     }

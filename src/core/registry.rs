@@ -340,6 +340,7 @@ pub fn destroy(value: u64) -> Result<DueList> {
     let mut locked = Locked::new(registry, state);
     let due = locked.close();
     drop(locked);
+    super::sweeper::forget(value);
     if let Some(numbers) = NUMBERS.lock().as_mut() {
         numbers.free.push(registry.number);
     }

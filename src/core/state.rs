@@ -11,6 +11,7 @@ use super::names::NameCounts;
 use super::partition::Partitions;
 use super::registry::Options;
 use super::snapshot::Snapshot;
+use super::sweeper::Record;
 use super::watcher::Watcher;
 
 /// Stands for no index.
@@ -197,6 +198,7 @@ pub(crate) struct State {
     /// Who is told of what happens here, and how many changes they were told of.
     pub watchers: Vec<Arc<Watcher>>,
     pub changes: u64,
+    pub sweeper: Record,
 }
 
 impl Default for State {
@@ -240,6 +242,7 @@ impl Default for State {
             hits_before: 0,
             watchers: Vec::new(),
             changes: 0,
+            sweeper: Record::default(),
         }
     }
 }
@@ -284,6 +287,7 @@ impl State {
         self.changes = 0;
         self.kinds.clear();
         self.partitions = Partitions::default();
+        self.sweeper = Record::default();
         (self.registered_total, self.reused_total) = (0, 0);
         (self.misses, self.locked_hits, self.invalidations, self.built_lists) = (0, 0, 0, 0);
     }

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use crate::error::Result;
 
 use super::change::{Change, Kind};
-use super::clock;
 use super::due::DueList;
 use super::fallible::Many;
+use super::handle::Parts;
 use super::log::Level;
 use super::partition::{GLOBAL, GLOBAL_INDEX, Partition, Partitions};
 use super::registry::Locked;
@@ -100,7 +100,7 @@ impl Locked {
         for owner in 0..self.owners.len() as u32 {
             let record = &self.owners[owner as usize];
             if record.live {
-                let parts = super::handle::Parts {
+                let parts = Parts {
                     registry: self.registry.number,
                     index: owner,
                     generation: super::handle::generation(record.uses),
@@ -196,7 +196,7 @@ impl Locked {
 
     /// Drops every partition but `global` that was idle for so long. Gives how many.
     pub fn drop_idle(&mut self, max_idle_ms: u64, gone: &mut DueList) -> u64 {
-        let now = clock::monotonic_ms();
+        let now = self.partitions.now();
         self.reclaim(64, gone);
         let (mut dropped, mut sequence) = (0, 1);
         loop {
@@ -215,6 +215,34 @@ impl Locked {
         dropped
     }
 
+    /// Counts as use of a tenant, if it is there.
+    pub fn touch_tenant(&mut self, code: &str) -> Result<()> {
+        if let Some(index) = self.partitions.find(self.tenant_code(code)?) {
+            self.partitions.touch(index);
+        }
+        Ok(())
+    }
+
+    /// Counts as use of the partitions that a list of the owner's models, were it built now, would be: of its own, and
+    /// of those in which its models live.
+    pub fn touch_owner(&mut self, parts: Parts) -> Result<()> {
+        let owner = self.owner_index(parts)?;
+        self.renew(owner);
+        let state = &mut *self.state;
+        if let Some(own) = state.partitions.find(&state.owners[owner as usize].label) {
+            state.partitions.touch(own);
+        }
+        let mut last = NONE;
+        for model in self.models_about(owner) {
+            let partition = self.models[model as usize].partition;
+            if partition != last {
+                self.partitions.touch(partition);
+                last = partition;
+            }
+        }
+        Ok(())
+    }
+
     /// The models of a partition, from one of them on.
     pub fn models_from(&self, first: u32) -> impl Iterator<Item = u32> + '_ {
         let known = |model: u32| (model != NONE).then_some(model);
@@ -224,7 +252,7 @@ impl Locked {
     /// What is known of a partition.
     pub fn tenant_info(&self, index: u32) -> Option<TenantInfo> {
         let partition: &Partition = self.partitions.get(index)?;
-        let idle_ms = clock::monotonic_ms().saturating_sub(partition.last_used);
+        let idle_ms = self.partitions.now().saturating_sub(partition.last_used);
         Some(TenantInfo {
             number: partition.sequence,
             code: partition.label.to_string(),

@@ -22,14 +22,36 @@ pub fn watch() -> bool {
     WATCHED.get() || arrange()
 }
 
+/// Does now what is to be done when the calling thread ends, which it is about to.
+pub fn end_now() {
+    if WATCHED.replace(false) {
+        forget_key();
+        super::counters::give_back();
+        super::due::thread_ended();
+    }
+}
+
+#[cfg(unix)]
+fn forget_key() {
+    if let Some(key) = *KEY {
+        // SAFETY: the key was made and is never deleted.
+        unsafe { libc::pthread_setspecific(key, std::ptr::null()) };
+    }
+}
+
+#[cfg(not(unix))]
+fn forget_key() {}
+
+#[cfg(unix)]
+static KEY: Lazy<Option<libc::pthread_key_t>> = Lazy::new(|| {
+    let mut key = 0;
+    // SAFETY: `key` is a place for the key, and `ended` lives as long as the process.
+    (unsafe { libc::pthread_key_create(&mut key, Some(ended)) } == 0).then_some(key)
+});
+
 #[cfg(unix)]
 #[cold]
 fn arrange() -> bool {
-    static KEY: Lazy<Option<libc::pthread_key_t>> = Lazy::new(|| {
-        let mut key = 0;
-        // SAFETY: `key` is a place for the key, and `ended` lives as long as the process.
-        (unsafe { libc::pthread_key_create(&mut key, Some(ended)) } == 0).then_some(key)
-    });
     let Some(key) = *KEY else { return false };
     // The destructor is called for a value that is not null; nobody follows it.
     let value = std::ptr::without_provenance::<c_void>(1);

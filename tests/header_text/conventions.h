@@ -33,13 +33,15 @@
  * THREADS. Every function may be called from any thread at any time, also while another thread releases or destroys what
  *   it is about: the call finishes, or finds it gone. No lock is held while code of the host runs. No function may be
  *   called from a signal handler, unless it says so. After fork() the child may use the library only where no other thread
- *   was inside of a call; else it has to exec first.
+ *   was inside of a call, a destructor's on the sweeper's thread included; else it has to exec first. The library has one thread
+ *   of its own, while a sweeper runs: see mreg_sweeper_start. It does not come along into the child and is never waited for there.
  *
  * DESTRUCTORS AND CALLBACKS. A function that can run the host's destructors says so. It runs them before it returns, when its own
  *   change is complete and visible to everyone, with no lock held. They may call any function. A C++ exception that one
  *   throws passes through the call; the others run at the thread's next such call, or when the registry is destroyed.
  *   These functions, and those that take a destructor, are also the ones that call what the host has set to be told:
  *   watchers' callbacks (mreg_watcher_create) and the log's (mreg_log_set). What is told comes before the destructors.
+ *   What the sweeper drops is destroyed on the sweeper's thread, where an exception ends the process.
  *   A call that takes user_data with a destructor takes it over whatever it returns: where it fails, the destructor runs
  *   before it returns. Only where `options` itself cannot be read (NULL, MREG_ERROR_UNALIGNED_POINTER or
  *   MREG_ERROR_STRUCT_SIZE for it) the user_data is still the caller's. A host that takes no callbacks gives the registry a

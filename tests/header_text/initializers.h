@@ -12,6 +12,8 @@
 #define MREG_MODEL_OPTIONS_INIT \
     {sizeof(mreg_model_options), MREG_TEXT_EMPTY, 0, 0, MREG_TEXT_EMPTY, 0, MREG_TEXT_EMPTY, NULL, NULL, 0, 0}
 #define MREG_TENANT_INFO_INIT {sizeof(mreg_tenant_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""}
+#define MREG_SWEEPER_OPTIONS_INIT {sizeof(mreg_sweeper_options), 300000, 1800000}
+#define MREG_SWEEPER_INFO_INIT {sizeof(mreg_sweeper_info), 0, 0, 0, 0, 0, 0, 0}
 #define MREG_SCHEMA_OPTIONS_INIT {sizeof(mreg_schema_options), MREG_TEXT_EMPTY, NULL, 0}
 #define MREG_SCHEMA_INFO_INIT {sizeof(mreg_schema_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}}
 #define MREG_LOAD_OPTIONS_INIT \

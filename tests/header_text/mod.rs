@@ -205,6 +205,7 @@ fn belongs(name: &str, noun: &str) -> bool {
         "mreg_error" => "mreg_error_",
         other if other.starts_with("mreg_change") => "mreg_watcher_",
         other if other.starts_with("mreg_due") => "mreg_queue_",
+        "mreg_clock_system" => "mreg_registry_",
         other if other.starts_with("mreg_structure_") || other.starts_with("mreg_property_") => "mreg_schema_",
         other => noun_of(other),
     };

@@ -10,6 +10,7 @@ mod asking;
 pub mod naive;
 mod owners;
 mod random;
+mod sweeping;
 pub mod table;
 pub mod watching;
 mod witness;
@@ -17,6 +18,7 @@ mod witness;
 pub use asking::*;
 pub use owners::*;
 pub use random::Random;
+pub use sweeping::*;
 pub use witness::Witness;
 
 use std::ffi::{CStr, c_char};

@@ -135,6 +135,7 @@ table! {
     mreg_registry_models 0 1 2 3;
     mreg_registry_hold_models 0 1;
     mreg_registry_find_model 0 1 2 3;
+    mreg_registry_set_clock 0 1;
     mreg_owner_kind_register 0 1 2 3;
     mreg_owner_create 0 1 2;
     mreg_owner_release 0;
@@ -145,6 +146,7 @@ table! {
     mreg_owner_registry 0 1;
     mreg_owner_freshness_words 0 1 2;
     mreg_owner_invalidate 0;
+    mreg_owner_touch 0;
     mreg_owner_models 0 1 2 3 4 5;
     mreg_owner_models_on 0 1 2 3 4 5;
     mreg_owner_names 0 1 2 3 4 5 6;
@@ -176,8 +178,15 @@ table! {
     mreg_tenant_next 0 1 2;
     mreg_tenant_find_model 0 1 2 3 4 5;
     mreg_tenant_models 0 1 2 3 4 5;
+    mreg_tenant_touch 0 1 2;
+    mreg_tenant_set_current 0 1;
+    mreg_tenant_current 0 1 2;
     mreg_tenant_drop 0 1 2 3 4;
     mreg_tenant_drop_idle 0 1 2;
+    mreg_sweeper_start 0 1;
+    mreg_sweeper_stop 0;
+    mreg_sweeper_run 0 1;
+    mreg_sweeper_get_info 0 1;
     mreg_schema_parse 0 1 2 3;
     mreg_schema_builtin 0 1 2;
     mreg_schema_free 0;
