@@ -41,8 +41,8 @@ class Keeper:
         if with_queue:
             self.queue = handle_of(native.queue_create)
 
-    def keep(self, thing: Any) -> Optional[int]:
-        """The number for an object, which is alive from now on until it is due; ``None`` stands for itself."""
+    def number(self, thing: Any) -> Optional[int]:
+        """The number for an object that is to be kept; ``None`` stands for itself."""
         if thing is None:
             return None
         if not self.queue:
@@ -50,15 +50,12 @@ class Keeper:
                 "this registry was not made by modelreg.Registry(), so it cannot say when user_data is due: "
                 "keep the object yourself, or use a registry of your own"
             )
-        number = _next_number()
-        self.alive[number] = thing
-        return number
+        return _next_number()
 
-    def refused(self, number: Optional[int]) -> None:
+    def refused(self, number: int) -> None:
         """After a call that failed: the library has put the number into the queue, unless it never came so far."""
         self.drain()
-        if number is not None:
-            self.alive.pop(number, None)
+        self.alive.pop(number, None)
 
     def thing(self, number: Optional[int]) -> Any:
         """The object for a number."""
@@ -77,15 +74,18 @@ class Keeper:
             return
         scratch = _take()
         queue, due, flag, error = self.queue, scratch.p_due, scratch.p_flag, scratch.p_error
-        try:
-            while _poll(queue, due, flag, error) == 0 and scratch.flag:
+        # (The loop's jump back is in no `try` that is around the loop in Python 3.13, so this one is inside.)
+        while True:
+            try:
+                if _poll(queue, due, flag, error) or not scratch.flag:
+                    break
                 # The last reference may go here, and run anything, also a call that drains.
                 alive.pop(scratch.due_user_data, None)
-        except BaseException:
-            # A signal came between: what was taken out of the queue must not be forgotten. A number that was seen to
-            # already, or that is of an earlier use of this scratch, finds nothing.
-            alive.pop(scratch.due_user_data, None)
-            raise
+            except BaseException:
+                # A signal came between: what was taken out of the queue must not be forgotten. A number that was seen
+                # to already, or that is of an earlier use of this scratch, finds nothing.
+                alive.pop(scratch.due_user_data, None)
+                raise
         _give(scratch)
 
     def __del__(self, _free: Native = native.queue_free) -> None:

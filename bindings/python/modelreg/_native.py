@@ -31,22 +31,18 @@ class _Gate:
     """
 
     def __init__(self) -> None:
-        # Appending to a list and taking from it are one step each, also where a signal or the collector comes between.
-        self.inside: list[None] = []
+        # A call goes in and out by one step each, also where a signal or the collector comes between.
+        self.inside: dict[object, None] = {}
         self.forking: list[int] = []
 
-    def enter(self) -> None:
+    def enter(self, call: object) -> None:
         """Before a call; waits while another thread forks."""
         while True:
-            self.inside.append(None)
+            self.inside[call] = None
             if not self.forking or get_ident() in self.forking:
                 return
-            self.inside.pop()
+            del self.inside[call]
             time.sleep(0.0005)
-
-    def leave(self) -> None:
-        """After a call."""
-        self.inside.pop()
 
     def before_fork(self) -> None:
         """Waits until nobody is inside."""
@@ -102,15 +98,16 @@ def _call(name: str, *arguments: Any) -> Native:
 def _slow(name: str, *arguments: Any) -> Native:
     """A function that gives a status and may take long: called without the interpreter's lock."""
     function = _bind(_long, "mreg_" + name, c_int32, (*arguments, PTR))
-    enter, leave = gate.enter, gate.leave
+    enter, leave = gate.enter, gate.inside.pop
 
     def call(*values: Any) -> int:
-        enter()
+        this = object()
         try:
+            enter(this)
             status: int = function(*values)
             return status
         finally:
-            leave()
+            leave(this, None)
 
     return call
 

@@ -327,16 +327,36 @@ class Registry(Unpicklable):
     def _create(self, options: OwnerOptions, name: str, user_data: Any) -> Owner:
         if name:
             options.name.set(encode(name))
-        number = options.user_data = self._keeper.keep(user_data)
-        scratch = take()
-        if native.owner_create(self._handle, addressof(options), scratch.p_handle, scratch.p_error):
-            self._keeper.refused(number)
-            raise failed(scratch)
-        handle: int = scratch.handle
-        give(scratch)
+        handle = self._hand_over(native.owner_create, options, user_data)
         owner = Owner._wrap(self, handle, options.kind, name)
         self._owners[handle] = owner
         return owner
+
+    def _hand_over(self, function: Native, options: Union[OwnerOptions, ModelOptions], user_data: Any) -> int:
+        """Makes an owner or a model that the library keeps an object for."""
+        keeper = self._keeper
+        number = keeper.number(user_data)
+        scratch = take()
+        # That it is not 0 says that the library has it, whatever came between: it is written by the call itself.
+        scratch.handle = 0
+        try:
+            if number is not None:
+                options.user_data = number
+                keeper.alive[number] = user_data
+            if function(self._handle, addressof(options), scratch.p_handle, scratch.p_error):
+                # (An exception in a variable would make a cycle with this frame, and keep the object.)
+                if number is not None:
+                    keeper.refused(number)
+                    number = None
+                raise failed(scratch)
+            handle: int = scratch.handle
+        except BaseException:
+            # A signal came before the call was made.
+            if number is not None and not scratch.handle:
+                keeper.refused(number)
+            raise
+        give(scratch)
+        return handle
 
     def _owner(self, handle: int) -> Optional[Owner]:
         """The object for an owner's handle."""
@@ -404,20 +424,10 @@ class Registry(Unpicklable):
             if not isinstance(schema, Schema):
                 schema = parsed = Schema(schema, default_name=name)
             options.schema = schema._handle
-        keeper = self._keeper
-        number = None
-        if user_data is not None:
-            number = options.user_data = keeper.keep(user_data)
-        scratch = take()
-        if native.model_register(self._handle, addressof(options), scratch.p_handle, scratch.p_error):
-            # (An exception in a variable would make a cycle with this frame, and keep user_data until it is collected.)
-            keeper.refused(number)
-            raise failed(scratch)
-        handle: int = scratch.handle
-        give(scratch)
+        handle = self._hand_over(native.model_register, options, user_data)
         if parsed is not None:
             parsed.close()
-        keeper.drain()
+        self._keeper.drain()
         return Model._wrap(self, handle, name)
 
     def _model(self, handle: int, name: Optional[str] = None) -> Optional[Model]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
+import time
 import unittest
 import weakref
 from typing import Any, Callable
@@ -11,7 +13,7 @@ from typing import Any, Callable
 from support import SAMPLE_APP, USER, Case, Thing, collect, eventually, thing
 
 import modelreg
-from modelreg import Registry
+from modelreg import Registry, _native
 
 
 class Lifetime(Case):
@@ -236,6 +238,44 @@ class Lifetime(Case):
         self.assertIs(Registry.default(), Registry.from_handle(Registry.default().handle))
         del data
         self.gone(reference)
+
+
+@unittest.skipUnless(hasattr(signal, "setitimer"), "timers that interrupt")
+class Interrupted(unittest.TestCase):
+    def test_exceptions_out_of_signal_handlers_at_any_moment_lose_nothing(self) -> None:
+        class Now(Exception):
+            pass
+
+        def handler(*_: object) -> None:
+            fired.append(1)
+            raise Now
+
+        fired: list[int] = []
+        registry = Registry()
+        unraisable, sys.unraisablehook = sys.unraisablehook, lambda *_: None
+        before = signal.signal(signal.SIGALRM, handler)
+        try:
+            for round in range(400):
+                try:
+                    # At another moment of what follows each time; the timer goes off once.
+                    signal.setitimer(signal.ITIMER_REAL, 0.00002 + round * 0.000001)
+                    for number in range(50):
+                        db = registry.data_source(user_data=[round])
+                        db.register("M", user_data=[number])
+                        db.register("M", user_data=[number])
+                        db.release()
+                    # One that was raised in a finalizer reaches nobody.
+                    while len(fired) <= round:
+                        time.sleep(0.001)
+                except Now:
+                    pass
+        finally:
+            signal.signal(signal.SIGALRM, before)
+            sys.unraisablehook = unraisable
+        self.assertEqual(len(fired), 400)
+        self.assertFalse(_native.gate.inside)
+        registry.close()
+        self.assertEqual(len(registry._keeper.alive), 0)
 
 
 class Swept(Case):
