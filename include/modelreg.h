@@ -394,6 +394,8 @@ typedef struct mreg_registry_stats {
     uint64_t cache_misses;
     /** Built lists that a change made out of date. */
     uint64_t cache_invalidations;
+    /** Hits by hits and misses together, from 0 to 1; 0 before the first question. */
+    double cache_hit_rate;
 } mreg_registry_stats;
 
 /** What `mreg_registry_find_structure` looks for. Begin with `MREG_FIND_OPTIONS_INIT` or `mreg_find_options_init`. */
@@ -586,8 +588,8 @@ mreg_status mreg_registry_find_model(mreg_registry registry,
  * registered or held, and each handle of a held snapshot. Each ends with the handle and a line feed. Text as by
  * `mreg_owner_name`: empty where nothing is.
  *
- * A line says what it is, its name, its tenant and its owner, for models how they are held and since when (registered,
- * or last moved; ISO 8601, UTC), and the handle in hexadecimal. The text is for people: its words may change. `*count`
+ * A line says what it is, its name, its tenant and its owner, for models how they are held, since when (registered, last
+ * moved, or first held; ISO 8601, UTC), and the handle in hexadecimal. The text is for people: its words may change. `*count`
  * is the number of lines; `count` may be NULL. What was held of a registry that was destroyed can only be seen in its
  * leak report before that: call `mreg_registry_clear` and release the owners first, and what is left is held.
  *
@@ -1234,7 +1236,8 @@ mreg_status mreg_snapshot_schema(mreg_snapshot snapshot,
                                  mreg_error *error);
 
 /**
- * When the model at a position of a snapshot was registered: milliseconds since the first of January 1970, UTC.
+ * When the model at a position of a snapshot had been registered or last moved, when the snapshot was taken: milliseconds since the
+ * first of January 1970, UTC.
  *
  * Errors: as `mreg_snapshot_name`. Any thread. Since 0.1.0.
  */
@@ -2408,7 +2411,7 @@ mreg_status mreg_log_set(uint32_t max_level,
 /** Initializes an mreg_text with a NUL-terminated string. */
 #define MREG_TEXT(string) {(string), MREG_NUL_TERMINATED}
 #define MREG_REGISTRY_OPTIONS_INIT {sizeof(mreg_registry_options), 0, 0, NULL, 0, 0}
-#define MREG_REGISTRY_STATS_INIT {sizeof(mreg_registry_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define MREG_REGISTRY_STATS_INIT {sizeof(mreg_registry_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 #define MREG_OWNER_OPTIONS_INIT \
     {sizeof(mreg_owner_options), 0, 0, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, \
      MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, NULL, NULL}

@@ -329,6 +329,13 @@ fn what_is_held_stays_readable_and_unchanged() {
     };
     check("registered");
     let model = get(app, ANY, "Second").expect("a model");
+    // Until the clock has moved, so that a move shows.
+    let third = get(app, ANY, "Third").expect("a model");
+    while model_registered_at(third).expect("a time") == times[2] {
+        move_to(third, 0, app, "").expect("move");
+    }
+    check("moved");
+    move_to(third, source, app, "").expect("move");
     Model { app, ..Model::on("First", source) }.add(&registry);
     check("replaced");
     unregister(model).expect("unregister");

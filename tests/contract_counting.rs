@@ -134,6 +134,8 @@ fn hits_misses_and_invalidations_of_the_cache() {
     let mut since = || {
         let stats = stats(registry.0);
         let now = (stats.cache_hits, stats.cache_misses, stats.cache_invalidations);
+        let questions = stats.cache_hits + stats.cache_misses;
+        assert!((stats.cache_hit_rate * questions as f64 - stats.cache_hits as f64).abs() < 1e-6, "the hit rate");
         let (hits, misses, invalidations) = last;
         last = now;
         (now.0 - hits, now.1 - misses, now.2 - invalidations)

@@ -60,9 +60,12 @@ fn a_model_with_a_data_source_lives_in_its_partition_also_where_an_app_owns_it()
     let registry = Registry::new();
     let (source, app) = (registry.data_source("mysql"), registry.app());
     let alone = Model::on("User", source).add(&registry);
-    let both = Model { app, tenant: "north", ..Model::on("Order", source) }.add(&registry);
+    let both = Model { app, tenant: "north", ..Model::on("Invoice", source) }.add(&registry);
     assert_eq!(model_tenant(alone).as_deref(), Ok("ds_mysql_33511a21"));
     assert_eq!(model_tenant(both).as_deref(), Ok("ds_mysql_33511a21"));
+    for odd in ["two\nlines", "ä".repeat(200).as_str(), "ds_mysql_33511a21"] {
+        Model { app, tenant: odd, ..Model::on("Order", source) }.add(&registry);
+    }
     assert_eq!(tenant_codes(registry.0), ["ds_mysql_33511a21"], "a tenant named beside an owner is ignored");
     let info = tenant(registry.0, "ds_mysql_33511a21").expect("an answer").expect("a tenant");
     assert!(info.is_data_source);

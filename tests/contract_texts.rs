@@ -138,7 +138,6 @@ fn control_characters_and_nul_are_refused_in_names_with_the_offset() {
         "database",
         "model name",
         "tenant",
-        "move",
         "tenant info",
         "tenant find",
         "tenant models",
@@ -161,6 +160,9 @@ fn control_characters_and_nul_are_refused_in_names_with_the_offset() {
             }
         }
     }
+    // Beside an owner the tenant is ignored, whatever it is.
+    move_to(fixture.model, 0, fixture.owner, "a\nb").expect("move");
+    assert_eq!(code(move_to(fixture.model, 0, 0, "a\nb")), INVALID_NAME);
     assert_eq!(names_of(fixture.owner).expect("names"), ["User"]);
     assert_eq!(find(fixture.registry.0, "User\0"), Ok(0), "a question about such a name finds nothing");
     assert_eq!(has(fixture.owner, ANY, "Us\0er"), Ok(false));

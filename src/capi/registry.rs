@@ -1,13 +1,12 @@
 //! Registries.
 
 use std::ffi::c_char;
-use std::mem::{offset_of, size_of};
+use std::mem::size_of;
 
 use crate::core::handle::MAX_SLOTS;
 use crate::core::partition::MAX_LABEL;
 use crate::core::registry::{self, Options, resolve_locked};
 use crate::core::release;
-use crate::core::snapshot;
 use crate::core::tenant::{Memory, Stats};
 use crate::error::{Error, Result, Status};
 
@@ -83,11 +82,13 @@ pub struct mreg_registry_stats {
     pub cache_misses: u64,
     /// Built lists that a change made out of date.
     pub cache_invalidations: u64,
+    /// Hits by hits and misses together, from 0 to 1; 0 before the first question.
+    pub cache_hit_rate: f64,
 }
 
 // SAFETY: `repr(C)`, the size first, integers for which any bytes are a value.
 unsafe impl Growable for mreg_registry_stats {
-    const FIRST_SIZE: usize = offset_of!(mreg_registry_stats, cache_invalidations) + size_of::<u64>();
+    const FIRST_SIZE: usize = size_of::<mreg_registry_stats>();
     const DEFAULT: Self = mreg_registry_stats {
         struct_size: size_of::<mreg_registry_stats>(),
         registered_total: 0,
@@ -102,6 +103,7 @@ unsafe impl Growable for mreg_registry_stats {
         cache_hits: 0,
         cache_misses: 0,
         cache_invalidations: 0,
+        cache_hit_rate: 0.0,
     };
 }
 
@@ -121,6 +123,7 @@ impl From<Stats> for mreg_registry_stats {
             cache_hits: stats.cache_hits,
             cache_misses: stats.cache_misses,
             cache_invalidations: stats.cache_invalidations,
+            cache_hit_rate: stats.cache_hits as f64 / (stats.cache_hits + stats.cache_misses).max(1) as f64,
         }
     }
 }
@@ -540,7 +543,7 @@ pub unsafe extern "C" fn mreg_registry_hold_models(
         let out = unsafe { args::out(snapshot, 0, "snapshot") }?;
         let mut locked = resolve_locked(registry)?;
         let all = locked.models_in(locked.partitions.since(1))?;
-        out.put(locked.hold_models(all, snapshot::no_stamp())?);
+        out.put(locked.hold_models(all)?);
         Ok(())
     };
     // SAFETY: as the caller promises.
@@ -581,8 +584,8 @@ pub unsafe extern "C" fn mreg_registry_find_model(
 /// registered or held, and each handle of a held snapshot. Each ends with the handle and a line feed. Text as by
 /// `mreg_owner_name`: empty where nothing is.
 ///
-/// A line says what it is, its name, its tenant and its owner, for models how they are held and since when (registered,
-/// or last moved; ISO 8601, UTC), and the handle in hexadecimal. The text is for people: its words may change. `*count`
+/// A line says what it is, its name, its tenant and its owner, for models how they are held, since when (registered, last
+/// moved, or first held; ISO 8601, UTC), and the handle in hexadecimal. The text is for people: its words may change. `*count`
 /// is the number of lines; `count` may be NULL. What was held of a registry that was destroyed can only be seen in its
 /// leak report before that: call `mreg_registry_clear` and release the owners first, and what is left is held.
 ///

@@ -156,7 +156,8 @@ pub unsafe extern "C" fn mreg_snapshot_schema(
     unsafe { guard(error, work) }
 }
 
-/// When the model at a position of a snapshot was registered: milliseconds since the first of January 1970, UTC.
+/// When the model at a position of a snapshot had been registered or last moved, when the snapshot was taken: milliseconds since the
+/// first of January 1970, UTC.
 ///
 /// Errors: as `mreg_snapshot_name`. Any thread. Since 0.1.0.
 ///
@@ -172,7 +173,7 @@ pub unsafe extern "C" fn mreg_snapshot_registered_at(
     let work = || {
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(milliseconds, 0, "milliseconds") }?;
-        out.put(reading(snapshot, position, |_, record| Ok(record.registered_at))?);
+        out.put(snapshot::get(snapshot)?.registered_at(position)?);
         Ok(())
     };
     // SAFETY: as the caller promises.

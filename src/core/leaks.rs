@@ -59,15 +59,21 @@ impl Locked {
                 kind => self.kinds.get((kind - super::owner::FIRST_HOST_KIND) as usize).map_or("owner", |name| name),
             };
             let handle = self.registry.owner_handle(index as u32, record.uses);
-            report.line(format_args!("{kind} \"{}\" of tenant \"{}\": {handle:#x}", record.name, record.label))?;
+            let (name, label, since) = (&record.name, &record.label, Utc(record.registered_at));
+            report.line(format_args!("{kind} \"{name}\" of tenant \"{label}\", since {since}: {handle:#x}"))?;
         }
         for model in 0..self.models.len() as u32 {
             self.report_model(model, report)?;
         }
         let mut written = Ok(());
-        snapshot::each_of(self.registry, |handle, models| {
-            written = written
-                .and_then(|()| report.line(format_args!("snapshot of {}: {handle:#x}", Many(models as u64, "model"))));
+        snapshot::each_of(self.registry, |handle, held| {
+            let (models, since) = (Many(held.len() as u64, "model"), Utc(held.made_at()));
+            written = written.and_then(|()| match held.owner() {
+                Some(owner) => {
+                    report.line(format_args!("snapshot of {models} of \"{owner}\", since {since}: {handle:#x}"))
+                }
+                None => report.line(format_args!("snapshot of {models}, since {since}: {handle:#x}")),
+            });
         });
         written
     }

@@ -294,8 +294,12 @@ impl Locked {
     /// The tenant that a model with these owners is put into: one of its own only where it has none. A code that is the label
     /// of an owner's partition is refused: it would let whoever names tenants into it.
     fn tenant_to_put_in(&self, code: &str, data_source: u32, app: u32) -> Result<String> {
+        // Beside an owner it is ignored, whatever it is.
+        if data_source != NONE || app != NONE {
+            return Ok(GLOBAL.to_owned());
+        }
         let tenant = self.tenant_code(code)?;
-        if data_source == NONE && app == NONE && self.partitions.is_reserved(tenant) {
+        if self.partitions.is_reserved(tenant) {
             return Err(Error::new(
                 Status::ERROR_INVALID_NAME,
                 "tenant",
@@ -392,6 +396,7 @@ impl Locked {
         }
         own.part();
         self.owners[data_source as usize].lists_differ = true;
+        self.parted_owners += 1;
         Ok(())
     }
 

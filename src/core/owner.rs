@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use crate::error::{Error, Result, Status};
 
 use super::change::{Change, Kind, MAX_TOLD};
+use super::clock;
 use super::due::{Due, DueList, UserData};
 use super::fallible;
 use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
@@ -179,10 +180,17 @@ impl Locked {
         if let Some(on) = self.list_on(owner) {
             self.run_bytes -= on.close();
         }
-        self.owners[owner as usize].lists_differ = false;
+        self.join_lists(owner);
         self.owners[owner as usize].snapshots = [Weak::new(), Weak::new()];
         let freed = list.reset(word);
         self.run_bytes -= freed;
+    }
+
+    /// Notes that the models on a data source are not listed apart any more.
+    fn join_lists(&mut self, owner: u32) {
+        if std::mem::take(&mut self.owners[owner as usize].lists_differ) {
+            self.parted_owners -= 1;
+        }
     }
 
     /// Registers an owner; takes `due` when it succeeds.
@@ -213,6 +221,7 @@ impl Locked {
         record.live = true;
         record.kind = new.kind;
         record.name = new.name.into();
+        record.registered_at = clock::coarse_wall_ms();
         record.configuration = configuration;
         record.label = label;
         record.counted_in = 0;
@@ -333,9 +342,9 @@ impl Locked {
         for list in [self.list_of(index), self.list_on(index)].into_iter().flatten() {
             self.run_bytes -= list.close();
         }
+        self.join_lists(index);
         let record = &mut self.owners[index as usize];
         record.live = false;
-        record.lists_differ = false;
         record.snapshots = [Weak::new(), Weak::new()];
         let (name, label, configuration) = (
             std::mem::take(&mut record.name),

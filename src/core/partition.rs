@@ -376,6 +376,11 @@ impl Partitions {
         }
     }
 
+    /// How many structures its partitions have, each counted in every partition that has it.
+    pub fn structures(&self) -> usize {
+        self.slots.iter().flatten().map(|partition| partition.structures.len()).sum()
+    }
+
     pub fn configurations(&self) -> usize {
         self.by_fields.len()
     }

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::{Error, Result, Status};
+use crate::schema::alloc::{boxed_str, exhausted};
 
+use super::clock;
 use super::due::DueList;
 use super::handle::Tag;
 use super::list::{Stamp, Which};
 use super::owner::index_of;
 use super::registry::{Locked, Registry};
+use super::state::NONE;
 use super::table::HandleTable;
 
 /// A list of models that holds each of them.
@@ -18,6 +21,11 @@ pub(crate) struct Snapshot {
     registry: &'static Registry,
     stamp: Stamp,
     models: Box<[u64]>,
+    /// When each of them was registered or last moved: it may be moved again while it is held.
+    registered_at: Box<[i64]>,
+    /// The name of the owner whose models they are; `None` for those of a registry.
+    owner: Option<Box<str>>,
+    made_at: i64,
     /// Handles of it; changed only under the registry's lock. At 0 its models are held no more.
     handles: AtomicU32,
 }
@@ -36,11 +44,23 @@ impl Held {
     /// # Errors
     /// `ERROR_INVALID_ARGUMENT` past the end.
     pub fn model(&self, position: usize) -> Result<u32> {
-        self.snapshot.models.get(position).map(|id| index_of(*id)).ok_or_else(|| {
+        self.at(&self.snapshot.models, position).map(|id| index_of(*id))
+    }
+
+    /// When the model at a position had been registered.
+    ///
+    /// # Errors
+    /// As [`Held::model`].
+    pub fn registered_at(&self, position: usize) -> Result<i64> {
+        self.at(&self.snapshot.registered_at, position).copied()
+    }
+
+    fn at<'s, T>(&'s self, list: &'s [T], position: usize) -> Result<&'s T> {
+        list.get(position).ok_or_else(|| {
             Error::new(
                 Status::ERROR_INVALID_ARGUMENT,
                 "position",
-                format!("position {position}: the snapshot has {} models", self.snapshot.models.len()),
+                format!("position {position}: the snapshot has {} models", list.len()),
             )
         })
     }
@@ -91,22 +111,35 @@ pub fn free(handle: u64) -> Result<(u64, DueList)> {
 }
 
 /// Calls `each` with every handle of a snapshot of this registry, and how many models that has.
-pub(crate) fn each_of(registry: &Registry, mut each: impl FnMut(u64, usize)) {
+pub(crate) fn each_of(registry: &Registry, mut each: impl FnMut(u64, &Snapshot)) {
     SNAPSHOTS.each(|handle, snapshot| {
         if std::ptr::eq(snapshot.registry, registry) {
-            each(handle, snapshot.models.len());
+            each(handle, snapshot);
         }
     });
 }
 
-/// The stamp of a snapshot that is not of one owner.
-pub fn no_stamp() -> Stamp {
-    Stamp::default()
-}
-
 impl Snapshot {
+    /// How many models it holds.
+    pub fn len(&self) -> usize {
+        self.models.len()
+    }
+
+    /// The name of the owner whose models it holds; `None` for those of a registry.
+    pub fn owner(&self) -> Option<&str> {
+        self.owner.as_deref()
+    }
+
+    /// When it was first held: milliseconds since 1970.
+    pub fn made_at(&self) -> i64 {
+        self.made_at
+    }
+
     fn bytes(&self) -> usize {
-        size_of::<Snapshot>() + size_of_val(&*self.models)
+        size_of::<Snapshot>()
+            + size_of_val(&*self.models)
+            + size_of_val(&*self.registered_at)
+            + self.owner.as_ref().map_or(0, |name| name.len())
     }
 }
 
@@ -119,7 +152,8 @@ impl Locked {
         let list = if parted { self.list_on(owner) } else { self.list_of(owner) }.ok_or(Status::ERROR_INTERNAL)?;
         let stamp = list.stamp(self.registry.word.load(Ordering::Relaxed));
         if kind != super::list::ANY_KIND && kind != known {
-            return self.hold_models(Vec::new(), Stamp { stamp: 0, ..stamp });
+            let snapshot = self.snapshot_of(Vec::new(), Stamp { stamp: 0, ..stamp }, owner)?;
+            return self.hand_out(snapshot);
         }
         let cached = self.owners[owner as usize].snapshots[usize::from(parted)].upgrade();
         if let Some(cached) = cached
@@ -131,24 +165,32 @@ impl Locked {
         let mut models = Vec::new();
         models.try_reserve_exact(list.used()).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
         models.extend((0..list.used()).map(|at| list.id_at(at)));
-        let snapshot = self.snapshot_of(models, stamp);
+        let snapshot = self.snapshot_of(models, stamp, owner)?;
         self.owners[owner as usize].snapshots[usize::from(parted)] = Arc::downgrade(&snapshot);
         self.hand_out(snapshot)
     }
 
     /// Holds these models, which are registered.
-    pub fn hold_models(&mut self, models: Vec<u64>, stamp: Stamp) -> Result<u64> {
-        let snapshot = self.snapshot_of(models, stamp);
+    pub fn hold_models(&mut self, models: Vec<u64>) -> Result<u64> {
+        let snapshot = self.snapshot_of(models, Stamp::default(), NONE)?;
         self.hand_out(snapshot)
     }
 
-    fn snapshot_of(&self, models: Vec<u64>, stamp: Stamp) -> Arc<Snapshot> {
-        Arc::new(Snapshot {
+    /// A snapshot of these models, of an owner's or, where that is `NONE`, of the registry's.
+    fn snapshot_of(&self, models: Vec<u64>, stamp: Stamp, owner: u32) -> Result<Arc<Snapshot>> {
+        let mut registered_at = Vec::new();
+        registered_at.try_reserve_exact(models.len()).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
+        registered_at.extend(models.iter().map(|id| self.models[index_of(*id) as usize].registered_at));
+        let owner = self.owners.get(owner as usize).map(|owner| boxed_str(&owner.name)).transpose();
+        Ok(Arc::new(Snapshot {
             registry: self.registry,
             stamp,
             models: models.into_boxed_slice(),
+            registered_at: registered_at.into_boxed_slice(),
+            owner: owner.map_err(exhausted)?,
+            made_at: clock::wall_ms(),
             handles: AtomicU32::new(0),
-        })
+        }))
     }
 
     fn hand_out(&mut self, snapshot: Arc<Snapshot>) -> Result<u64> {

@@ -106,6 +106,7 @@ pub(crate) struct OwnerRecord {
     pub live: bool,
     pub kind: u32,
     pub name: Box<str>,
+    pub registered_at: i64,
     /// The data source's configuration, or `NONE`.
     pub configuration: u32,
     /// The label of the partition of its own.
@@ -131,6 +132,7 @@ impl OwnerRecord {
             live: false,
             kind: 0,
             name: "".into(),
+            registered_at: 0,
             configuration: NONE,
             label: Arc::from(""),
             partition: NONE,
@@ -155,6 +157,8 @@ pub(crate) struct State {
     pub owners: Vec<OwnerRecord>,
     pub free_owner: u32,
     pub live_owners: u32,
+    /// Data sources on which models are listed apart from those that they own.
+    pub parted_owners: u32,
     pub owners_made: u64,
     /// How often each slot of an owner or a model was used, where the records were given back.
     pub past_owners: Vec<u32>,
@@ -212,6 +216,7 @@ impl Default for State {
             owners: Vec::new(),
             free_owner: NONE,
             live_owners: 0,
+            parted_owners: 0,
             owners_made: 0,
             past_owners: Vec::new(),
             past_models: Vec::new(),

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use crate::error::Result;
 
 use super::change::{Change, Kind};
-use super::due::DueList;
+use super::due::{Due, DueList};
 use super::fallible::Many;
 use super::handle::Parts;
 use super::log::Level;
@@ -274,12 +274,7 @@ impl Locked {
         Stats {
             registered_total: self.registered_total,
             reused_total: self.reused_total,
-            unique_structures: self
-                .partitions
-                .since(0)
-                .filter_map(|index| self.partitions.get(index))
-                .map(|partition| partition.structures.len() as u64)
-                .sum(),
+            unique_structures: self.partitions.structures() as u64,
             tenants: self.partitions.count() as u64,
             models: u64::from(self.live_models),
             owners: u64::from(self.live_owners),
@@ -303,19 +298,24 @@ impl Locked {
             + self.kinds.iter().map(|kind| kind.len()).sum::<usize>();
         let bytes = |bytes: usize| bytes as u64;
         Memory {
-            models: bytes(self.used_records as usize * size_of::<super::state::ModelRecord>()),
+            models: bytes(
+                self.used_records as usize * size_of::<super::state::ModelRecord>()
+                    + self.with_destructor as usize * size_of::<Due>(),
+            ),
             indices: bytes(
                 self.by_name.len() * size_of::<(u64, u32)>()
                     + self.by_structure.len() * size_of::<(super::state::StructureKey, u32)>()
                     + self.ownerless.len() * size_of::<((u32, u32), u32)>(),
             ),
             owners: bytes(owners * size_of::<super::state::OwnerRecord>()),
-            lists: bytes(owners * size_of::<super::list::List>() + self.run_bytes),
+            lists: bytes((owners + self.parted_owners as usize) * size_of::<super::list::List>() + self.run_bytes),
             names: bytes(self.names.long_bytes + names * size_of::<u64>()),
             schemas: bytes(self.schema_bytes),
             snapshots: bytes(self.snapshot_bytes),
             tenants: bytes(
-                (partitions.count() + partitions.configurations()) * size_of::<Partition>() + partitions.text_bytes,
+                (partitions.count() + partitions.configurations()) * size_of::<Partition>()
+                    + partitions.structures() * size_of::<(usize, u32)>()
+                    + partitions.text_bytes,
             ),
             texts: bytes(self.text_bytes),
             reserved: bytes(reserved),

@@ -3,7 +3,7 @@
 /** Initializes an mreg_text with a NUL-terminated string. */
 #define MREG_TEXT(string) {(string), MREG_NUL_TERMINATED}
 #define MREG_REGISTRY_OPTIONS_INIT {sizeof(mreg_registry_options), 0, 0, NULL, 0, 0}
-#define MREG_REGISTRY_STATS_INIT {sizeof(mreg_registry_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define MREG_REGISTRY_STATS_INIT {sizeof(mreg_registry_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 #define MREG_OWNER_OPTIONS_INIT \
     {sizeof(mreg_owner_options), 0, 0, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, \
      MREG_TEXT_EMPTY, MREG_TEXT_EMPTY, NULL, NULL}

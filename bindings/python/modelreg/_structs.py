@@ -9,6 +9,7 @@ from __future__ import annotations
 from ctypes import (
     Structure,
     c_char,
+    c_double,
     c_char_p,
     c_int32,
     c_int64,
@@ -92,6 +93,7 @@ class RegistryStats(Growable):
         ("cache_hits", c_uint64),
         ("cache_misses", c_uint64),
         ("cache_invalidations", c_uint64),
+        ("cache_hit_rate", c_double),
     ]
 
 

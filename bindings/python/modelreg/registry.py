@@ -78,12 +78,8 @@ class RegistryStats:
     cache_misses: int
     #: Built lists that a change made out of date.
     cache_invalidations: int
-
-    @property
-    def cache_hit_rate(self) -> float:
-        """Hits among hits and misses; 0 before the first question."""
-        asked = self.cache_hits + self.cache_misses
-        return self.cache_hits / asked if asked else 0.0
+    #: Hits among hits and misses, from 0 to 1; 0 before the first question.
+    cache_hit_rate: float
 
 
 @dataclass(frozen=True)
