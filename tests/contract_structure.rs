@@ -467,26 +467,55 @@ fn the_last_of_two_properties_of_one_name_counts() {
 
 #[test]
 fn a_builder_nests_as_deep_as_json() {
-    let depth = |open: &dyn Fn(&Builder) -> Result<()>| {
+    let deepest = |first: &str, inner: &str, open: &dyn Fn(&Builder, &str) -> Result<()>| {
         let builder = Builder::new("Deep");
-        builder.array("a", "").expect("an array");
-        let mut opened = 1;
-        let status = loop {
-            match open(&builder) {
-                Ok(()) => opened += 1,
-                Err(failure) => break failure.code,
-            }
-        };
-        assert_eq!(status, TOO_DEEP);
-        for _ in 0..opened {
+        open(&builder, first).expect("the first");
+        for _ in 1..64 {
+            open(&builder, inner).expect("64 types nest");
+        }
+        assert_eq!(code(open(&builder, inner)), TOO_DEEP);
+        for _ in 0..64 {
             builder.close().expect("close");
         }
-        (opened, builder)
+        builder.finish().expect("a schema")
     };
-    let (opened, builder) = depth(&|builder| builder.array("", ""));
-    assert_eq!(opened, 64);
-    // Written as JSON, each level of a type takes two; the parser's own limit comes first.
-    assert_eq!(code(builder.finish()), TOO_DEEP);
-    call!(mreg_builder_free(builder.0)).expect("free");
+    let arrays = deepest("a", "", &|builder, name| builder.array(name, ""));
+    let objects = deepest("a", "a", &|builder, name| builder.object(name, ""));
+    let parsed = [of(&nested("[", "]", 64)), of(&nested(r#"{"a":"#, "}", 63).replace("null", "{}"))];
+    assert!(same_structure(arrays, parsed[0]) && same_structure(objects, parsed[1]));
+    assert_eq!((info(arrays).structure_depth, info(objects).structure_depth), (64, 64));
+    free(&[arrays, objects, parsed[0], parsed[1]]);
+}
+
+/// A property whose type nests so deep.
+fn nested(begin: &str, end: &str, depth: usize) -> String {
+    let inner = if begin == "[" { "" } else { "null" };
+    format!(r#"{{"a": {}{inner}{}}}"#, begin.repeat(depth), end.repeat(depth))
+}
+
+#[test]
+fn an_object_with_a_member_called_type_is_an_object() {
+    let builder = Builder::new("Typed");
+    builder.object("a", "").expect("an object");
+    builder.object("type", "").expect("an object of that name");
+    builder.add("type", "string", "").expect("and a property");
+    builder.close().expect("close");
+    builder.add("other", "number", r#"{"required": true}"#).expect("a property");
+    builder.close().expect("close");
+    builder.array("b", r#"{"required": true}"#).expect("an array");
+    builder.object("", "").expect("its element");
+    builder.add("type", "date", "").expect("a property");
+    builder.close().expect("close");
+    builder.close().expect("close");
+    let built = builder.finish().expect("a schema");
+    let parsed = of(r#"{
+        "a": {"type": {"type": {"type": {"type": "string"}}, "other": {"type": "number", "required": true}}},
+        "b": {"type": [{"type": {"type": "date"}}], "required": true}
+    }"#);
+    assert_eq!(info(built).nested, info(parsed).nested);
+    assert!(same_structure(built, parsed), "{} {}", json(built), json(parsed));
+    let destroyed = Builder::new("Free");
+    call!(mreg_builder_free(destroyed.0)).expect("free");
     call!(mreg_builder_free(0)).expect("nothing");
+    free(&[built, parsed]);
 }

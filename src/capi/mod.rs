@@ -188,10 +188,35 @@ extern "C" fn run_swept(batch: u64) {
     run_turn(batch, 0, core_sweeper::gate, Turn::of_its_own);
 }
 
+/// Where the stack ends in the calling function, by which calls that nest are told from calls that ended without returning.
+///
+/// Of the machine where that can be asked: what a sanitizer watches may lie outside of the stack. Else a variable of the frame
+/// stands for it.
+#[inline(always)]
+#[allow(unused_variables)]
+fn stack_pointer<T>(variable: &T) -> usize {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        let pointer: usize;
+        // SAFETY: copies a register, and touches nothing else.
+        unsafe { std::arch::asm!("mov {}, rsp", out(reg) pointer, options(nomem, nostack, preserves_flags)) };
+        pointer
+    }
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    {
+        let pointer: usize;
+        // SAFETY: copies a register, and touches nothing else.
+        unsafe { std::arch::asm!("mov {}, sp", out(reg) pointer, options(nomem, nostack, preserves_flags)) };
+        pointer
+    }
+    #[cfg(any(not(any(target_arch = "x86_64", target_arch = "aarch64")), miri))]
+    std::ptr::from_ref(variable).addr()
+}
+
 /// Holds what `gate` gives while it is at the list, and not while it calls the host.
 #[inline(never)]
 fn run_turn<G>(batch: u64, destroyed: u64, gate: fn() -> G, limit: fn(Turn) -> Turn) {
-    let frame = std::ptr::from_ref(&batch).addr();
+    let frame = stack_pointer(&batch);
     let begun = catch_unwind(|| {
         let _gate = gate();
         due::begin(frame, batch, destroyed).map(limit)

@@ -11,14 +11,18 @@ use super::text::{separate, write_json, write_key, write_members, write_str};
 use super::{Draft, MAX_TYPE_DEPTH, ParseOptions, Schema, draft, shown};
 use crate::error::{Error, Result, Status};
 
-/// What comes before every type: one by itself would be taken for a property's attributes.
-const PROPERTY: &str = "{\"type\":";
+/// What comes before the type of a property that has attributes.
+const WITH_ATTRIBUTES: &str = "{\"type\":";
 
 /// A type that was opened and not closed yet.
 struct Open {
     is_array: bool,
     members: usize,
-    /// What comes after the type of the property.
+    /// Whether a member is called `type`: by itself the object would be taken for a property with attributes.
+    has_type: bool,
+    /// Where it begins in the text.
+    start: usize,
+    /// What comes after it; nothing where it stands by itself.
     end: String,
 }
 
@@ -103,7 +107,7 @@ impl Builder {
         let end = self.begin(&mut text, name, attributes)?;
         write_str(&mut text, ty)?;
         append(&mut text, &end)?;
-        self.commit(&text)
+        self.commit(name, &text)
     }
 
     /// Hides the inherited property of this name, if there is one.
@@ -117,9 +121,8 @@ impl Builder {
         }
         let mut text = String::new();
         self.begin(&mut text, name, "")?;
-        text.truncate(text.len() - PROPERTY.len());
         append(&mut text, "false")?;
-        self.commit(&text)
+        self.commit(name, &text)
     }
 
     /// Opens a property whose type is an anonymous model, or one as the element of an open array: what is added until it is
@@ -150,10 +153,11 @@ impl Builder {
         }
         let mut text = String::new();
         let end = self.begin(&mut text, name, attributes)?;
+        let start = self.properties.len() + text.len();
         append(&mut text, if is_array { "[" } else { "{" })?;
         self.open.try_reserve(1).map_err(super::alloc::exhausted)?;
-        self.commit(&text)?;
-        push(&mut self.open, Open { is_array, members: 0, end })
+        self.commit(name, &text)?;
+        push(&mut self.open, Open { is_array, members: 0, has_type: false, start, end })
     }
 
     /// Closes the type that was opened last.
@@ -166,15 +170,19 @@ impl Builder {
             let message = format!("model \"{}\": no type is open (each open is closed once)", shown(&self.name));
             return Err(Error::new(Status::ERROR_INVALID_ARGUMENT, "builder", message));
         };
-        self.properties.try_reserve(last.end.len() + 1).map_err(super::alloc::exhausted)?;
-        if let Some(last) = self.open.pop() {
-            append(&mut self.properties, if last.is_array { "]" } else { "}" })?;
-            append(&mut self.properties, &last.end)?;
+        let more = WITH_ATTRIBUTES.len() + last.end.len() + 2;
+        self.properties.try_reserve(more).map_err(super::alloc::exhausted)?;
+        let Some(last) = self.open.pop() else { return Ok(()) };
+        append(&mut self.properties, if last.is_array { "]" } else { "}" })?;
+        if last.has_type && last.end.is_empty() {
+            self.properties.insert_str(last.start, WITH_ATTRIBUTES);
+            return append(&mut self.properties, "}");
         }
-        Ok(())
+        append(&mut self.properties, &last.end)
     }
 
-    /// Writes what comes before a type; gives what comes after it.
+    /// Writes what comes before a type; gives what comes after it. A type without attributes stands by itself, which nests half
+    /// as deep.
     fn begin(&self, text: &mut String, name: &str, attributes: &str) -> Result<String> {
         let (is_element, before) = self.open.last().map_or((false, self.members), |open| (open.is_array, open.members));
         let mut end = String::new();
@@ -187,8 +195,6 @@ impl Builder {
                 let reason = "the element of an array has no name and no attributes (leave both empty)";
                 return Err(self.error(name, Status::ERROR_SCHEMA, reason));
             }
-            append(text, PROPERTY)?;
-            append(&mut end, "}")?;
             return Ok(end);
         }
         if name.contains('.') {
@@ -196,13 +202,13 @@ impl Builder {
         }
         separate(text, before)?;
         write_key(text, name)?;
-        append(text, PROPERTY)?;
         if !attributes.is_empty() {
             let json = json::parse(attributes.as_bytes())?;
             let Some(object) = json.as_object() else {
                 let reason = format!("the attributes are {}; they must be a JSON object", json.kind());
                 return Err(self.error(name, Status::ERROR_SCHEMA, &reason));
             };
+            append(text, WITH_ATTRIBUTES)?;
             for member in object.members() {
                 if &*member.key == "type" {
                     let reason = "the attributes have a member \"type\"; leave it out";
@@ -212,13 +218,13 @@ impl Builder {
                 write_key(&mut end, &member.key)?;
                 write_json(&mut end, &member.value)?;
             }
+            append(&mut end, "}")?;
         }
-        append(&mut end, "}")?;
         Ok(end)
     }
 
-    fn commit(&mut self, text: &str) -> Result<()> {
-        let pending: usize = self.open.iter().map(|open| open.end.len() + 1).sum();
+    fn commit(&mut self, name: &str, text: &str) -> Result<()> {
+        let pending: usize = self.open.iter().map(|open| open.end.len() + WITH_ATTRIBUTES.len() + 2).sum();
         if self.properties.len() + pending + text.len() > MAX_JSON_LENGTH {
             let message = format!(
                 "model \"{}\": the definition is longer than the limit of {MAX_JSON_LENGTH} bytes",
@@ -228,7 +234,10 @@ impl Builder {
         }
         append(&mut self.properties, text)?;
         match self.open.last_mut() {
-            Some(open) => open.members += 1,
+            Some(open) => {
+                open.members += 1;
+                open.has_type |= !open.is_array && name == "type";
+            }
             None => self.members += 1,
         }
         Ok(())

@@ -68,8 +68,9 @@ impl Draft {
         schema.heap_bytes = heap_bytes(&schema);
         let base = schema.base.as_ref().map(|base| Arc::as_ptr(base).addr());
         let text = (&schema.name, &schema.base_name, &schema.settings);
+        let structure = Arc::as_ptr(&schema.structure).addr();
         // Keyed: hosts choose what is in a schema.
-        schema.hash = crate::core::names::KEYS.hash_one((text, schema.fingerprint(), schema.own.len(), base));
+        schema.hash = crate::core::names::KEYS.hash_one((text, structure, schema.own.len(), base));
         SCHEMAS.intern(schema)
     }
 

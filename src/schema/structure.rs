@@ -9,7 +9,9 @@ use super::intern::{Interner, Shared};
 use super::json::{Json, Member, Object};
 use super::number::Decimal;
 use super::types::{Property, Type};
+use crate::core::names::KEYS;
 use crate::error::Result;
+use once_cell::sync::OnceCell;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -236,7 +238,10 @@ fn encode<'a>(count: usize, properties: impl Iterator<Item = &'a Property>) -> R
 #[derive(Debug)]
 pub struct Structure {
     encoding: Box<[u8]>,
-    fingerprint: Fingerprint,
+    /// Keyed: hosts choose what is in a schema.
+    hash: u64,
+    /// Made when it is asked for: it takes longer than all else that is done to find the structure.
+    fingerprint: OnceCell<Fingerprint>,
 }
 
 static STRUCTURES: Interner<Structure> = Interner::new();
@@ -245,15 +250,18 @@ impl Structure {
     /// The structure of properties that come sorted by name.
     pub(super) fn of<'a>(count: usize, properties: impl Iterator<Item = &'a Property>) -> Result<Arc<Structure>> {
         let encoding = encode(count, properties)?;
-        let digest = Sha256::digest(&encoding);
-        let mut fingerprint = [0; 16];
-        fingerprint.copy_from_slice(&digest[..16]);
-        STRUCTURES.intern(Structure { encoding, fingerprint })
+        let hash = KEYS.hash_one(&encoding);
+        STRUCTURES.intern(Structure { encoding, hash, fingerprint: OnceCell::new() })
     }
 
     /// 128 bits of the SHA-256 of the structure.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
+        *self.fingerprint.get_or_init(|| {
+            let digest = Sha256::digest(&self.encoding);
+            let mut fingerprint = [0; 16];
+            fingerprint.copy_from_slice(&digest[..16]);
+            fingerprint
+        })
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
@@ -263,10 +271,9 @@ impl Structure {
 
 impl Shared for Structure {
     fn hash(&self) -> u64 {
-        self.fingerprint.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
+        self.hash
     }
 
-    /// Not by the fingerprints alone.
     fn same(&self, other: &Self) -> bool {
         self.encoding == other.encoding
     }
