@@ -318,7 +318,7 @@ class Owner(Unpicklable):
     handle. Two objects for one owner are equal and have the same hash; while one is alive a registry gives it again.
     """
 
-    __slots__ = ("_registry", "_handle", "_kind", "_name", "_models", "_models_on", "__weakref__")
+    __slots__ = ("_registry", "_handle", "_kind", "_name", "_models", "_models_on", "_views", "__weakref__")
 
     _registry: Registry
     _handle: int
@@ -326,6 +326,8 @@ class Owner(Unpicklable):
     _name: Optional[str]
     _models: Optional[Models]
     _models_on: Optional[Models]
+    # Where views are made once, whichever thread asks first: a dict's ``setdefault`` is one step.
+    _views: dict[str, Models]
 
     def __init__(self) -> None:
         raise TypeError("owners come from Registry.data_source, Registry.app and Registry.owner")
@@ -339,6 +341,7 @@ class Owner(Unpicklable):
         owner._name = name
         owner._models = None
         owner._models_on = None
+        owner._views = {}
         return owner
 
     @property
@@ -384,7 +387,7 @@ class Owner(Unpicklable):
         """Its models by name."""
         models = self._models
         if models is None:
-            models = self._models = Models(self)
+            models = self._models = self._views.setdefault("owned", Models(self))
         return models
 
     @property
@@ -392,7 +395,7 @@ class Owner(Unpicklable):
         """The models whose data source it is, also those that an app owns; an app has none on it."""
         models = self._models_on
         if models is None:
-            models = self._models_on = Models(self, on=True)
+            models = self._models_on = self._views.setdefault("on", Models(self, on=True))
         return models
 
     def models_as(self, kind: int) -> Models:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
+import time
 import unittest
+import unittest.mock
 import weakref
-from typing import Callable
+from typing import Any, Callable
 
 from support import USER, Case, Thing, collect, eventually, together
 
@@ -109,18 +112,37 @@ class Threads(Case):
                     self.assertEqual(len(successes), 1, go)
 
     def test_the_identical_objects_whichever_thread_asks_first(self) -> None:
-        db = self.db()
-        for number in range(50):
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        self.addCleanup(sys.setswitchinterval, interval)
+        for number in range(300):
+            # Now and then one that nobody has asked before.
+            if number % 2 == 0:
+                db = self.db(f"db{number}")
             db.register(f"M{number}")
-            seen: list[tuple[object, object, object]] = []
+            seen: list[tuple[object, ...]] = []
 
-            def ask(number: int = number, seen: list[tuple[object, object, object]] = seen) -> None:
+            def ask(db: modelreg.DataSource = db, number: int = number, seen: list[tuple[object, ...]] = seen) -> None:
                 models = db.models
-                seen.append((models.as_tuple(), models.names, models[f"M{number}"]))
+                seen.append((models, db.models_on, models.as_tuple(), models.names, models[f"M{number}"]))
 
             together(ask, ask, ask, ask)
             for column in zip(*seen):
                 self.assertEqual(len({id(each) for each in column}), 1)
+
+    def test_a_view_that_several_threads_make_at_once_is_one(self) -> None:
+        db = self.db()
+        begin = modelreg.Models.__init__
+
+        def slow(models: modelreg.Models, *arguments: Any, **named: Any) -> None:
+            begin(models, *arguments, **named)
+            time.sleep(0.01)
+
+        seen: list[tuple[int, int]] = []
+        with unittest.mock.patch.object(modelreg.Models, "__init__", slow):
+            ask = lambda: seen.append((id(db.models), id(db.models_on)))  # noqa: E731
+            together(ask, ask, ask, ask)
+        self.assertEqual(seen, [(id(db.models), id(db.models_on))] * 4)
 
     def test_closing_a_registry_that_others_are_at(self) -> None:
         for _ in range(30):
