@@ -32,24 +32,35 @@ class _Gate:
 
     def __init__(self) -> None:
         # A call goes in and out by one step each, also where a signal or the collector comes between.
-        self.inside: dict[object, None] = {}
+        # Where the exception of a signal's handler comes just before the step out, a call is left behind that nobody is
+        # inside of: it does not hold up its own thread, and another one's fork only once.
+        self.inside: dict[object, int] = {}
         self.forking: list[int] = []
 
     def enter(self, call: object) -> None:
         """Before a call; waits while another thread forks."""
+        thread = get_ident()
         while True:
-            self.inside[call] = None
-            if not self.forking or get_ident() in self.forking:
+            self.inside[call] = thread
+            if not self.forking or thread in self.forking:
                 return
-            del self.inside[call]
+            self.inside.pop(call, None)
             time.sleep(0.0005)
 
     def before_fork(self) -> None:
         """Waits until nobody is inside."""
-        self.forking.append(get_ident())
+        thread = get_ident()
+        self.forking.append(thread)
         limit = time.monotonic() + FORK_PATIENCE
-        while self.inside and time.monotonic() < limit:
+        while True:
+            others = [call for call, caller in list(self.inside.items()) if caller != thread]
+            if not others:
+                return
+            if time.monotonic() >= limit:
+                break
             time.sleep(0.0005)
+        for call in others:
+            self.inside.pop(call, None)
 
     def after_fork_in_parent(self) -> None:
         """Opens the gate again."""

@@ -7,12 +7,14 @@ import os
 import pickle
 import sys
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 
-from support import USER, Case, python
+from support import USER, Case, eventually, python
 
 import modelreg
+from modelreg import _native
 
 LIVE = """
 import modelreg
@@ -160,6 +162,22 @@ class Forks(unittest.TestCase):
             PYTHONWARNINGS="ignore::DeprecationWarning",
         )
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_a_call_that_is_stuck_holds_up_one_fork_and_no_other(self) -> None:
+        gate = _native._Gate()
+        patience, _native.FORK_PATIENCE = _native.FORK_PATIENCE, 0.05
+        try:
+            mine, stuck = object(), object()
+            gate.enter(mine)
+            threading.Thread(target=gate.enter, args=(stuck,)).start()
+            self.assertTrue(eventually(lambda: stuck in gate.inside))
+            for _ in range(2):
+                gate.before_fork()
+                self.assertEqual((list(gate.inside), gate.forking), ([mine], [threading.get_ident()]))
+                gate.after_fork_in_parent()
+            self.assertEqual(gate.forking, [])
+        finally:
+            _native.FORK_PATIENCE = patience
 
     def test_multiprocessing_by_fork(self) -> None:
         done = python(
