@@ -398,6 +398,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "tens of thousands of names are hashed, which takes Miri minutes")]
     fn names_that_collide_under_a_known_key_do_not_under_the_process_s() {
         static NAMES: Names = Names::new();
         let known = ahash::RandomState::with_seeds(1, 2, 3, 4);
@@ -427,7 +428,7 @@ mod tests {
 
     /// Runs itself as two other processes, each of which prints the hash of one name.
     #[test]
-    #[cfg(not(miri))]
+    #[cfg_attr(miri, ignore = "Miri starts no process")]
     fn each_process_draws_a_key_of_its_own() {
         if std::env::var_os(PRINTS).is_some() {
             println!("\nhash {:016x}", hash(b"User"));
