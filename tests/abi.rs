@@ -218,6 +218,21 @@ fn the_header_says_which_functions_run_destructors() {
 }
 
 #[test]
+fn the_header_says_that_a_handle_of_a_model_holds_nothing() {
+    let comments = header::comments();
+    let gives = |parameter: &String| parameter == "mreg_model *model" || parameter == "mreg_model *models";
+    let mut giving: BTreeSet<String> =
+        header::parameters().into_iter().filter(|(_, all)| all.iter().any(gives)).map(|(name, _)| name).collect();
+    assert!(giving.remove("mreg_model_register"), "what was just registered is the caller's own");
+    assert!(giving.contains("mreg_owner_models") && giving.contains("mreg_owner_get"), "{giving:?}");
+    giving.retain(|name| {
+        let comment = comments.get(name).map(String::as_str).unwrap_or_default();
+        !comment.contains("The handles hold nothing") && !comment.contains("The handle holds nothing")
+    });
+    assert!(giving.is_empty(), "these give out handles of models, and do not say that they hold nothing: {giving:?}");
+}
+
+#[test]
 fn a_missing_guard_is_caught() {
     assert!(calls("unsafe { guard(error, work) }", "guard"));
     assert!(calls("super::init(options)", "init"));

@@ -507,3 +507,74 @@ fn all_models_is_every_model_outside_global() {
     );
     free_snapshot(held).expect("free");
 }
+
+#[test]
+fn of_all_models_tenant_registration_time_and_properties_can_be_read() {
+    let registry = Registry::new();
+    let (source, app) = (registry.data_source("mysql"), registry.app());
+    let schemas = ["a", "b", "c"]
+        .map(|name| schema(&format!(r#"{{"name": "One", "base": "Model", "properties": {{"{name}": "string"}}}}"#)));
+    let kinds = [Model::tenant("User", "north"), Model::on("User", source), Model::of("User", app)];
+    for (kind, schema) in kinds.into_iter().zip(schemas) {
+        let first = Model { schema, ..kind }.add(&registry);
+        // The next one at a later time, so that each has its own.
+        wait_until("time passes", || {
+            let later = Model::new("Later").add(&registry);
+            let [first, later] = [first, later].map(|model| model_registered_at(model).expect("a time"));
+            later > first
+        });
+    }
+    let app_label = owner_tenant(app).expect("a label");
+    let all = all_models(registry.0).expect("a list");
+    let labels: Vec<String> = all.iter().map(|model| model_tenant(*model).expect("a label")).collect();
+    assert_eq!(labels, ["north", "ds_mysql_33511a21", &app_label]);
+    let times: Vec<i64> = all.iter().map(|model| model_registered_at(*model).expect("a time")).collect();
+    assert!(times[0] > 1_600_000_000_000 && times.is_sorted_by(|one, next| one < next), "{times:?}");
+    let held = hold_all(registry.0).expect("a snapshot");
+    for (position, model) in all.into_iter().enumerate() {
+        assert_eq!(snapshot_registered_at(held, position), Ok(times[position]));
+        let [own, of_snapshot] = [model_schema(model), snapshot_schema(held, position)].map(|it| it.expect("a schema"));
+        for (at, schema) in schemas.into_iter().enumerate() {
+            assert_eq!(same_structure(own, schema), at == position);
+            assert_eq!(same_structure(of_snapshot, schema), at == position);
+        }
+        free_schema(own).expect("free");
+        free_schema(of_snapshot).expect("free");
+    }
+    free_snapshot(held).expect("free");
+    for schema in schemas {
+        free_schema(schema).expect("free");
+    }
+}
+
+#[test]
+fn an_unchanged_list_is_held_without_a_second_copy() {
+    let registry = Registry::new();
+    let (source, app) = (registry.data_source("mysql"), registry.app());
+    for name in ["First", "Second", "Third"] {
+        Model { app, ..Model::on(name, source) }.add(&registry);
+    }
+    let bytes = || memory(registry.0).snapshots;
+    for (what, owner, on) in [("models_of", app, false), ("models_on", source, true)] {
+        let hold = || hold_models(owner, ANY, on).expect("a snapshot");
+        assert_eq!(bytes(), 0);
+        let first = hold();
+        let one = bytes();
+        assert!(one > 0, "{what}");
+        let second = hold();
+        assert_eq!(bytes(), one, "{what}: the same snapshot");
+        free_snapshot(first).expect("free");
+        assert_eq!(bytes(), one, "{what}: still held");
+        Model { app, ..Model::on("Fourth", source) }.add(&registry);
+        let changed = hold();
+        assert!(bytes() > 2 * one, "{what}: a new one, which is longer");
+        assert_eq!(snapshot_names(second), ["First", "Second", "Third"], "{what}");
+        assert_eq!(snapshot_names(changed), ["First", "Second", "Third", "Fourth"], "{what}");
+        let again = hold();
+        for snapshot in [second, changed, again] {
+            free_snapshot(snapshot).expect("free");
+        }
+        unregister(get(app, ANY, "Fourth").expect("a model")).expect("unregister");
+    }
+    assert_eq!(bytes(), 0, "with the last handle it goes");
+}

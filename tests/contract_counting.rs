@@ -240,6 +240,37 @@ fn what_is_known_of_a_tenant() {
 }
 
 #[test]
+fn use_moves_when_a_tenant_was_last_used_and_never_when_it_was_created() {
+    let registry = Registry::new();
+    let schema = schema(r#"{"name": "One", "base": "Model", "properties": {"a": "string"}}"#);
+    let add = || Model { schema, ..Model::tenant("User", "north") }.add(&registry);
+    let north = || tenant(registry.0, "north").expect("an answer").expect("a tenant");
+    add();
+    let created_at = north().created_at;
+    let uses: [(&str, &dyn Fn() -> u64); 5] = [
+        ("register", &add),
+        ("find", &|| find(registry.0, "User").expect("an answer")),
+        ("find in the tenant", &|| find_in(registry.0, "north", "User").expect("an answer")),
+        ("find by structure", &|| {
+            find_structure(registry.0, Search { schema, ..Search::default() }).expect("an answer")
+        }),
+        ("touch", &|| {
+            touch_tenant(registry.0, "north").expect("touch");
+            1
+        }),
+    ];
+    for (what, use_it) in uses {
+        let before = north().last_used_at;
+        wait_until(what, || {
+            assert_ne!(use_it(), 0, "{what}");
+            north().last_used_at > before
+        });
+        assert_eq!(north().created_at, created_at, "{what}");
+    }
+    free_schema(schema).expect("free");
+}
+
+#[test]
 fn tenants_are_enumerated_while_they_come_and_go() {
     let registry = Registry::new();
     for number in 0..100 {

@@ -131,6 +131,22 @@ fn a_tenant_is_dropped_and_its_names_are_counted() {
 }
 
 #[test]
+fn global_itself_is_no_reserved_code() {
+    let registry = Registry::with(Limits { reserved: &["global", "trap"], ..Limits::default() });
+    let models = [
+        Model::new("User"),
+        Model::tenant("Order", "global"),
+        Model::tenant("Product", "trap"),
+        Model::tenant("User", "north"),
+    ]
+    .map(|model| model.add(&registry));
+    assert_eq!(models_in(registry.0, "global"), Ok(models[..3].to_vec()));
+    assert_eq!(drop_tenant(registry.0, "trap", 0), Ok(0), "a reserved code");
+    assert_eq!(drop_tenant(registry.0, "global", 0), Ok(3), "emptied and counted all the same");
+    assert_eq!(models.map(model_is_valid), [false, false, false, true]);
+}
+
+#[test]
 fn an_owner_leaves_a_tenant_which_goes_only_with_the_last() {
     let registry = Registry::new();
     let owners = [registry.data_source("mysql"), registry.data_source("mysql")];
@@ -579,6 +595,51 @@ fn what_a_clear_leaves_behind_is_taken_back_by_later_changes() {
     registry.reclaim();
     let reclaimed = stats(registry.0).bytes_in_use;
     assert!(reclaimed < full / 10, "at once by an explicit reclaim");
+}
+
+type Reclaiming = (&'static str, fn(&Registry));
+
+/// What takes back a part of what a clear left behind.
+const RECLAIMING: [Reclaiming; 4] = [
+    ("register", |registry| assert_ne!(Model::new("One").add(registry), 0)),
+    ("drop of a tenant", |registry| assert!(drop_tenant(registry.0, "global", 0).is_ok())),
+    ("drop of idle tenants", |registry| assert_eq!(drop_idle(registry.0, u64::MAX), Ok(0))),
+    ("sweep", |registry| assert_eq!(sweep(registry.0), Ok(0))),
+];
+
+/// A registry that was cleared of so many models without destructors, and the bytes that this left behind.
+fn cleared(models: u32) -> (Registry, u64) {
+    let registry = Registry::new();
+    for number in 0..models {
+        Model::new(&format!("Model{number}")).add(&registry);
+    }
+    registry.clear();
+    let left_behind = stats(registry.0).bytes_in_use;
+    (registry, left_behind)
+}
+
+#[test]
+fn what_a_clear_leaves_behind_is_taken_back_in_bounded_steps() {
+    let (registry, left_behind) = cleared(100_000);
+    for (what, step) in RECLAIMING {
+        let before = stats(registry.0).bytes_in_use;
+        step(&registry);
+        let after = stats(registry.0).bytes_in_use;
+        assert!(after < before, "{what}: {after} of {before} bytes after a step");
+        assert!(after > left_behind / 10 * 9, "{what}: {after} of {left_behind} bytes, which is no small step");
+    }
+}
+
+#[test]
+fn every_kind_of_step_takes_back_all_that_a_clear_left_behind_in_the_end() {
+    for (what, step) in RECLAIMING {
+        let (registry, left_behind) = cleared(1_000);
+        for _ in 0..1_000 {
+            step(&registry);
+        }
+        let after = stats(registry.0).bytes_in_use;
+        assert!(after < left_behind / 100, "{after} of {left_behind} bytes are in use after a thousand times {what}");
+    }
 }
 
 #[test]

@@ -213,6 +213,24 @@ fn a_moved_model_replaces_one_of_its_name_and_goes_to_the_end() {
 }
 
 #[test]
+fn a_move_is_a_registration_also_in_time() {
+    let registry = Registry::new();
+    let apps = [registry.app(), registry.app()];
+    let model = Model::of("User", apps[0]).add(&registry);
+    let registered_at = || model_registered_at(model).expect("a time");
+    let first = registered_at();
+    for app in [apps[1], apps[0], 0, apps[0]] {
+        let before = registered_at();
+        move_to(model, 0, app, "").expect("move");
+        assert!(registered_at() >= before, "it does not go back");
+    }
+    wait_until("a moved model was registered later", || {
+        move_to(model, 0, apps[1], "").expect("move");
+        registered_at() > first
+    });
+}
+
+#[test]
 fn move_takes_a_model_between_the_lists_of_what_is_on_a_data_source() {
     let registry = Registry::new();
     let (mysql, memory, app) = (registry.data_source("mysql"), registry.data_source("memory"), registry.app());

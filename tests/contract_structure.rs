@@ -137,12 +137,6 @@ fn parsed_schemas_are_shared() {
     free_schema(other).expect("free");
 }
 
-fn memory(registry: u64) -> capi::mreg_memory {
-    let mut memory = made(capi::mreg_memory_init);
-    call!(mreg_registry_get_memory(registry, &mut memory)).expect("memory");
-    memory
-}
-
 #[test]
 fn the_kinds_of_memory_add_up_and_are_nothing_in_the_end() {
     let registry = Registry::new();

@@ -74,6 +74,14 @@ struct Scene {
     registry: Registry,
     source: u64,
     app: u64,
+    /// Of the structure that the tenant's model has, and no other.
+    schema: u64,
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        let _ = free_schema(self.schema);
+    }
 }
 
 const SOURCE: &str = "ds_mysql_33511a21";
@@ -82,15 +90,16 @@ impl Scene {
     fn new() -> Scene {
         let registry = registry_at(0);
         let (source, app) = (registry.data_source("mysql"), registry.app());
+        let schema = schema(r#"{"name": "One", "base": "Model", "properties": {"a": "string"}}"#);
         Model::on("OnSource", source).add(&registry);
         Model { app, ..Model::on("OfBoth", source) }.add(&registry);
         Model::of("OfApp", app).add(&registry);
-        Model::tenant("User", "north").add(&registry);
+        Model { schema, ..Model::tenant("User", "north") }.add(&registry);
         for owner in [source, app] {
             models_of(owner).expect("a list");
             models_on(owner).expect("a list");
         }
-        Scene { registry, source, app }
+        Scene { registry, source, app, schema }
     }
 }
 
@@ -112,18 +121,46 @@ fn registering_and_finding_count_as_use_of_the_partition_of_the_model() {
 }
 
 #[test]
-fn listing_counts_when_the_list_has_to_be_built() {
-    assert!(!is_use(SOURCE, |scene| done(models_of(scene.source))), "from the cache");
-    assert!(!is_use("app_1", |scene| done((models_of(scene.app), names_of(scene.app)))), "from the cache");
-    let build = |scene: &Scene, owner: u64| {
-        invalidate(owner).expect("invalidate");
-        models_of(owner).expect("a list");
-        stats(scene.registry.0)
+fn finding_by_structure_counts_as_use_of_the_partition_of_the_model() {
+    let search = |scene: &Scene, tenant: &str, strict: bool| {
+        let search = Search { schema: scene.schema, tenant, strict, ..Search::default() };
+        find_structure(scene.registry.0, search).expect("an answer")
     };
-    assert!(is_use(SOURCE, |scene| done(build(scene, scene.source))));
-    assert!(is_use("app_1", |scene| done(build(scene, scene.app))));
-    assert!(is_use(SOURCE, |scene| done(build(scene, scene.app))), "one of the app's models lives there");
-    assert!(!is_use("north", |scene| done(build(scene, scene.app))));
+    assert!(is_use("north", |scene| assert_ne!(search(scene, "", false), 0)));
+    assert!(is_use("north", |scene| assert_ne!(search(scene, "north", false), 0)));
+    assert!(!is_use(SOURCE, |scene| assert_ne!(search(scene, "", false), 0)), "found elsewhere");
+    assert!(!is_use("north", |scene| assert_eq!(search(scene, "", true), 0)), "passed over");
+    assert!(!is_use("north", |scene| assert_eq!(search(scene, "south", false), 0)), "not found");
+    // `global` comes first, also for a tenant that has one.
+    let scene = Scene::new();
+    let global = Model { schema: scene.schema, ..Model::new("User") }.add(&scene.registry);
+    set_clock(scene.registry.0, 60_000);
+    assert_eq!(search(&scene, "north", false), global);
+    assert_eq!((idle(&scene.registry, "global"), idle(&scene.registry, "north")), (0, 60_000));
+}
+
+#[test]
+fn listing_counts_when_the_list_has_to_be_built() {
+    let hold = |owner, on| free_snapshot(hold_models(owner, ANY, on).expect("a snapshot")).expect("free");
+    let questions: [(&str, &dyn Fn(u64)); 5] = [
+        ("models_of", &|owner| done(models_of(owner).expect("a list"))),
+        ("models_on", &|owner| done(models_on(owner).expect("a list"))),
+        ("names_of", &|owner| done(names_of(owner).expect("names"))),
+        ("hold_models", &|owner| hold(owner, false)),
+        ("hold_models_on", &|owner| hold(owner, true)),
+    ];
+    for (what, ask) in questions {
+        let build = |owner: u64| {
+            invalidate(owner).expect("invalidate");
+            ask(owner);
+        };
+        assert!(!is_use(SOURCE, |scene| ask(scene.source)), "{what}: from the cache");
+        assert!(!is_use("app_1", |scene| ask(scene.app)), "{what}: from the cache");
+        assert!(is_use(SOURCE, |scene| build(scene.source)), "{what}");
+        assert!(is_use("app_1", |scene| build(scene.app)), "{what}");
+        assert!(is_use(SOURCE, |scene| build(scene.app)), "{what}: one of the app's models lives there");
+        assert!(!is_use("north", |scene| build(scene.app)), "{what}");
+    }
 }
 
 #[test]

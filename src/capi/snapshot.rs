@@ -41,7 +41,8 @@ pub unsafe extern "C-unwind" fn mreg_snapshot_free(snapshot: mreg_snapshot, erro
 ///
 /// As many as `capacity` has room for; `*count` is how many there are. `(NULL, 0)` asks for the number. `stamp`, which may
 /// be NULL, is filled as by `mreg_owner_models`; the stamp of a snapshot of all models is 0. A handle of a model that is
-/// no longer registered is stale: read such a model by its position.
+/// no longer registered is stale: read such a model by its position. The handles hold nothing: the models are held by the
+/// snapshot, until it is freed.
 ///
 /// Errors: `MREG_ERROR_NULL_HANDLE`, `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE`,
 /// `MREG_ERROR_FORGED_HANDLE`, `MREG_ERROR_STALE_HANDLE`, `MREG_ERROR_POISONED`, `MREG_ERROR_NULL_POINTER`,

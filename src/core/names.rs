@@ -372,3 +372,77 @@ fn insert(index: &[AtomicU64], hash: u64, atom: u32) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many names are made to collide, and in how many bits: no fewer than the places of a table of so many names have.
+    const CRAFTED: usize = 160;
+    const BITS: u32 = 8;
+
+    /// Names whose hashes under this key agree in the low bits, which are where a table begins to look.
+    fn crafted(key: &ahash::RandomState) -> Vec<String> {
+        let hash = |name: &String| key.hash_one(name.as_bytes()) & ((1 << BITS) - 1);
+        let all = || (0..).map(|number: u64| format!("name{number}"));
+        let wanted = all().next().map(|first| hash(&first));
+        all().filter(|name| Some(hash(name)) == wanted).take(CRAFTED).collect()
+    }
+
+    /// How many places past the first one have to be looked at, to find each of the names once.
+    fn steps(index: &[AtomicU64], hashes: &[u64]) -> usize {
+        let mask = index.len() - 1;
+        let entries = index.iter().map(|entry| entry.load(Ordering::Relaxed)).enumerate();
+        let taken = entries.filter(|(_, entry)| *entry != 0);
+        taken.map(|(place, entry)| place.wrapping_sub(hashes[entry as u32 as usize - 1] as usize) & mask).sum()
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "tens of thousands of names are hashed, which takes Miri minutes")]
+    fn names_that_collide_under_a_known_key_do_not_under_the_process_s() {
+        static NAMES: Names = Names::new();
+        let known = ahash::RandomState::with_seeds(1, 2, 3, 4);
+        let names = crafted(&known);
+        let mut counts = NameCounts::default();
+        let atoms: Vec<u32> =
+            names.iter().map(|name| NAMES.intern(&mut counts, name.as_bytes()).expect("there is memory")).collect();
+        assert!(atoms.iter().copied().eq(1..=CRAFTED as u32), "atoms are numbered from 1 on");
+        let run = NAMES.run();
+        let index = run.as_slice();
+        assert!(index.len() <= 1 << BITS, "the names agree in all bits that say where the table begins to look");
+        let ours: Vec<u64> = names.iter().map(|name| hash(name.as_bytes())).collect();
+
+        // The same table under the known key: what the names were made for.
+        let attacked: Vec<AtomicU64> = index.iter().map(|_| AtomicU64::new(0)).collect();
+        let theirs: Vec<u64> = names.iter().map(|name| known.hash_one(name.as_bytes())).collect();
+        theirs.iter().zip(1..).for_each(|(hash, atom)| insert(&attacked, *hash, atom));
+        let (slow, quick) = (steps(&attacked, &theirs), steps(index, &ours));
+        assert_eq!(slow, CRAFTED * (CRAFTED - 1) / 2, "all begin at one place");
+        // Under a key that they were not made for there are about as many steps as names, far from this bound.
+        assert!(quick * 10 < slow, "{quick} steps under the process's key, {slow} under the known one");
+
+        atoms.into_iter().for_each(|atom| NAMES.release(&mut counts, atom));
+    }
+
+    const PRINTS: &str = "MODELREG_TEST_PRINTS_A_HASH";
+
+    /// Runs itself as two other processes, each of which prints the hash of one name.
+    #[test]
+    #[cfg_attr(miri, ignore = "Miri starts no process")]
+    fn each_process_draws_a_key_of_its_own() {
+        if std::env::var_os(PRINTS).is_some() {
+            println!("\nhash {:016x}", hash(b"User"));
+            return;
+        }
+        let of_child = || {
+            let mut child = std::process::Command::new(std::env::current_exe().expect("a test knows its own path"));
+            child.args(["--exact", "core::names::tests::each_process_draws_a_key_of_its_own", "--nocapture"]);
+            let output = child.env(PRINTS, "1").output().expect("a test can be run again");
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            let hash = said.lines().find_map(|line| line.strip_prefix("hash ")).map(str::to_owned);
+            hash.unwrap_or_else(|| panic!("no hash: {said}{}", String::from_utf8_lossy(&output.stderr)))
+        };
+        let hashes = [of_child(), of_child(), format!("{:016x}", hash(b"User"))];
+        assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[0] != hashes[2], "{hashes:?}");
+    }
+}

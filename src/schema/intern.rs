@@ -77,3 +77,59 @@ impl<T: Shared> Interner<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of many that all have one hash.
+    struct Alike(&'static str);
+
+    static TABLE: Interner<Alike> = Interner::new();
+
+    impl Shared for Alike {
+        fn hash(&self) -> u64 {
+            7
+        }
+
+        fn same(&self, other: &Self) -> bool {
+            self.0 == other.0
+        }
+    }
+
+    impl Drop for Alike {
+        fn drop(&mut self) {
+            TABLE.forget(self.hash());
+        }
+    }
+
+    fn intern(text: &'static str) -> Arc<Alike> {
+        let Ok(interned) = TABLE.intern(Alike(text)) else { panic!("there is memory") };
+        assert_eq!(interned.0, text);
+        interned
+    }
+
+    /// How many the table has; `None` where it has no memory.
+    fn known() -> Option<usize> {
+        TABLE.known.lock().as_ref().map(|known| known.values().map(Vec::len).sum())
+    }
+
+    #[test]
+    fn an_equal_hash_is_confirmed_by_comparing_and_what_ends_leaves_the_table() {
+        assert_eq!(known(), None);
+        let [one, other] = ["one", "other"].map(intern);
+        assert!(!Arc::ptr_eq(&one, &other), "two that say something else stay two");
+        let [one_again, other_again] = ["one", "other"].map(intern);
+        assert!(Arc::ptr_eq(&one, &one_again) && Arc::ptr_eq(&other, &other_again), "two that say the same are one");
+        assert_eq!(known(), Some(2));
+        drop((one, other_again));
+        assert_eq!(known(), Some(2), "both are still there");
+        drop(one_again);
+        assert_eq!(known(), Some(1));
+        let one = intern("one");
+        assert!(!Arc::ptr_eq(&one, &other));
+        assert_eq!(known(), Some(2));
+        drop((one, other));
+        assert_eq!(known(), None, "what is empty keeps no memory");
+    }
+}

@@ -33,16 +33,22 @@ fn is_part_of_name(c: char) -> bool {
 
 /// The functions that it declares.
 pub fn functions() -> BTreeSet<String> {
+    parameters().into_keys().collect()
+}
+
+/// The parameters of each function that it declares, as they are written.
+pub fn parameters() -> BTreeMap<String, Vec<String>> {
     let (code, _) = code_and_directives();
-    let mut found = BTreeSet::new();
+    let mut found = BTreeMap::new();
     for (at, _) in code.match_indices('(') {
         let before = code[..at].trim_end();
         let name = &before[before.rfind(|c| !is_part_of_name(c)).map_or(0, |at| at + 1)..];
         if name.starts_with("mreg_") {
-            found.insert(name.to_owned());
+            let parameters = code[at + 1..].split(')').next().unwrap_or_default();
+            found.insert(name.to_owned(), parameters.split(',').map(|one| one.trim().to_owned()).collect());
         }
     }
-    assert!(found.contains("mreg_version") && found.len() > 50, "the header's functions were not found: {found:?}");
+    assert!(found.contains_key("mreg_version") && found.len() > 50, "the header's functions were not found: {found:?}");
     found
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use modelreg::capi::{mreg_registry_stats, mreg_stamp, mreg_tenant_info};
+use modelreg::capi::{mreg_memory, mreg_registry_stats, mreg_stamp, mreg_tenant_info};
 
 use super::{ANY, Result, made, read_list, read_text};
 use crate::call;
@@ -233,6 +233,12 @@ pub fn stats(registry: u64) -> mreg_registry_stats {
     let mut stats = made(super::capi::mreg_registry_stats_init);
     call!(mreg_registry_get_stats(registry, &mut stats)).expect("statistics");
     stats
+}
+
+pub fn memory(registry: u64) -> mreg_memory {
+    let mut memory = made(super::capi::mreg_memory_init);
+    call!(mreg_registry_get_memory(registry, &mut memory)).expect("memory");
+    memory
 }
 
 pub fn generation(registry: u64) -> Result<u64> {
