@@ -11,25 +11,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
 enum { WRITERS = 2, OWNERS = 24 };
 
 static atomic_size_t handed_in, destroyed, released;
 static atomic_int writing;
-
-/** Bytes of the heap that are in use; 0 where that cannot be asked. */
-static size_t heap(void)
-{
-#if defined(__GLIBC__) && (__GLIBC__ > 2 || (__GLIBC__ == 2 && __GLIBC_MINOR__ >= 33))
-    struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
-#else
-    return 0;
-#endif
-}
 
 static void count_destroyed(void *user_data)
 {

@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #define CHECK(condition) \
     do { \
@@ -29,6 +32,17 @@
     } while (0)
 
 #define OK(call) EXPECT(MREG_OK, call)
+
+/** Bytes of the heap that are in use; 0 where that cannot be asked. */
+static inline size_t heap(void)
+{
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || (__GLIBC__ == 2 && __GLIBC_MINOR__ >= 33))
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+#else
+    return 0;
+#endif
+}
 
 static inline mreg_text text_of(const char *text)
 {

@@ -7,21 +7,6 @@
 
 #include "check.h"
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
-/** Bytes of the heap that are in use; 0 where that cannot be asked. */
-static size_t heap(void)
-{
-#if defined(__GLIBC__) && (__GLIBC__ > 2 || (__GLIBC__ == 2 && __GLIBC_MINOR__ >= 33))
-    struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
-#else
-    return 0;
-#endif
-}
-
 static mreg_registry_stats stats_of(mreg_registry registry)
 {
     mreg_registry_stats stats = MREG_REGISTRY_STATS_INIT;
