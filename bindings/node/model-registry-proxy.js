@@ -183,8 +183,7 @@ const methods = {
 
 function entries(proxy) {
   const state = stateOf(proxy);
-  const all = models(state);
-  return names(state).map((name, index) => [name, all[index]]);
+  return names(state).map(name => [name, get(state, name)]);
 }
 
 for (const name of Reflect.ownKeys(methods)) {
