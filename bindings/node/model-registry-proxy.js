@@ -48,6 +48,8 @@ const proxied = new WeakMap();
 const models = ({owner, type}) => ModelRegistry.getModelsForOwnerWithType(owner, type);
 const names = ({owner, type}) => ModelRegistry.getModelNamesForOwnerWithType(owner, type);
 const get = ({owner, type}, name) => ModelRegistry.getModelForOwnerWithType(owner, name, type);
+/** A number is a name as it is a key of an object. */
+const keyOf = (name) => typeof name === 'number' ? String(name) : name;
 
 function set({owner, type}, name, model) {
   if (typeof name !== 'string' || !isModel(model)) return false;
@@ -123,16 +125,16 @@ const handler = {
 
 const methods = {
   getModel(name) {
-    return get(stateOf(this), name);
+    return get(stateOf(this), keyOf(name));
   },
 
   setModel(name, model) {
-    if (!set(stateOf(this), name, model)) throw new TypeError(`${String(name)} is set to something that is no model`);
+    if (!set(stateOf(this), keyOf(name), model)) throw new TypeError(`${String(name)} is set to something that is no model`);
     return model;
   },
 
   hasModel(name) {
-    return get(stateOf(this), name) !== undefined;
+    return get(stateOf(this), keyOf(name)) !== undefined;
   },
 
   getModelNames() {
@@ -140,7 +142,7 @@ const methods = {
   },
 
   hasOwnProperty(name) {
-    return get(stateOf(this), name) !== undefined;
+    return get(stateOf(this), keyOf(name)) !== undefined;
   },
 
   forEach(callback, self) {
@@ -183,8 +185,7 @@ const methods = {
 
 function entries(proxy) {
   const state = stateOf(proxy);
-  const all = models(state);
-  return names(state).map((name, index) => [name, all[index]]);
+  return names(state).map(name => [name, get(state, name)]);
 }
 
 for (const name of Reflect.ownKeys(methods)) {

@@ -378,6 +378,39 @@ function read(object, key) {
   }
 }
 
+/** The keys of an object of the host's; none where it does not tell. */
+function keysOf(object) {
+  try {
+    return Object.keys(object);
+  } catch {
+    return [];
+  }
+}
+
+/** Array.isArray, which throws for a proxy that was revoked. */
+function isArray(value) {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
+/** Whether an object has a key itself. */
+function hasKey(object, key) {
+  try {
+    return Object.prototype.hasOwnProperty.call(object, key);
+  } catch {
+    return false;
+  }
+}
+
+/** A function's name; a class may have a member of that name that is no string. */
+function functionName(value) {
+  const {name} = value;
+  return typeof name === 'string' ? name : '';
+}
+
 /** Sets a property also where an accessor without a setter or a read-only property stands. */
 function assign(object, key, value) {
   try {
@@ -398,6 +431,7 @@ function define(object, key, value, enumerable) {
 }
 
 const NO_WORD = new Uint32Array(2);
+const NO_MEMBERS = Object.freeze([]);
 
 /** What is known of a data source or an app. It does not refer to it. */
 class Owner {
@@ -428,6 +462,8 @@ class Owner {
     this.stampLow = 0;
     this.stampHigh = 0;
     this.list = null;
+    /** The registrations of the models in the list, which is the host's to change. */
+    this.members = NO_MEMBERS;
     this.names = null;
     this.byName = null;
     this.asked = 0;
@@ -454,6 +490,7 @@ class Owner {
 
   forget() {
     this.list = null;
+    this.members = NO_MEMBERS;
     this.names = null;
     this.byName = null;
   }
@@ -577,6 +614,44 @@ function fit(value, most) {
   if (Buffer.byteLength(clean) <= most) return clean;
   const digest = require('crypto').createHash('sha256').update(clean).digest('hex');
   return digest + encodeURIComponent(clean.slice(-20).toWellFormed());
+}
+
+// Names of models and codes of tenants may be any text at all here. What the library would refuse, or could not tell from
+// another, it gets written otherwise: "~s" and the text with the units escaped that it does not take, or "~h" and a digest
+// where that is too long. The host never sees these names; of codes, it sees a digest, and may name a tenant by it.
+const NAME_BYTES = 4096;
+const TENANT_BYTES = 255;
+const OWNER_LABEL = /^(ds|app)_/;
+// Surrogates are looked at more closely: most come in pairs.
+// eslint-disable-next-line no-control-regex
+const ODD_NAME = /^~|[\u0000-\u001f\u007f-\u009f\ud800-\udfff]/;
+/** A tenant is never in the partition of an owner, and never keeps an owner from its label. */
+// eslint-disable-next-line no-control-regex
+const ODD_CODE = /^~|^ds_|^app_|[\u0000-\u001f\u007f-\u009f\ud800-\udfff]/;
+const SURROGATES = /[\ud800-\udfff]/g;
+const DIGEST = /^~h[0-9a-f]{64}$/;
+// eslint-disable-next-line no-control-regex
+const ODD_UNITS = /[%\u0000-\u001f\u007f-\u009f\ud800-\udfff]/g;
+
+function libraryText(value, most, odd) {
+  // No unit takes more than three bytes.
+  if (value.length * 3 <= most && !odd.test(value)) return value;
+  if (DIGEST.test(value)) return value;
+  let written = value;
+  if (odd.test(value.isWellFormed() ? value.replace(SURROGATES, '') : value)) {
+    written = '~s' + value.replace(ODD_UNITS, unit => '%' + unit.charCodeAt(0).toString(16).padStart(4, '0'));
+  }
+  if (Buffer.byteLength(written) <= most) return written;
+  return '~h' + require('crypto').createHash('sha256').update(Buffer.from(value, 'utf16le')).digest('hex');
+}
+
+const libraryName = (name) => libraryText(name, NAME_BYTES, ODD_NAME);
+const libraryCode = (code) => libraryText(code, TENANT_BYTES, ODD_CODE);
+
+/** The tenant's code, as the host gave it, for a label of the library's. */
+function hostCode(label) {
+  if (!label.startsWith('~s')) return label;
+  return label.slice(2).replace(/%([0-9a-f]{4})/g, (_, digits) => String.fromCharCode(parseInt(digits, 16)));
 }
 
 /** What a model's entry has: the references of its owners, shared by all models of the same owners. */
@@ -787,7 +862,7 @@ class Writer {
 
   property(value) {
     if (typeof value === 'string') return quote(value);
-    if (typeof value === 'function') return quote(value.name);
+    if (typeof value === 'function') return quote(functionName(value));
     if (typeof value === 'object' && value !== null && !Array.isArray(value) && isPlain(value)) {
       const type = value.type;
       if (type) {
@@ -807,7 +882,7 @@ class Writer {
   type(value) {
     switch (typeof value) {
       case 'string': return quote(value);
-      case 'function': return quote(typeof value.name === 'string' ? value.name : '');
+      case 'function': return quote(functionName(value));
       case 'object':
         if (value === null) return '"~null"';
         if (Array.isArray(value)) return this.arrayType(value);
@@ -831,7 +906,7 @@ class Writer {
   attribute(value, key) {
     switch (typeof value) {
       case 'string': return quote(value);
-      case 'function': return key === 'type' && typeof value.name === 'string' ? quote(value.name) : identity(value);
+      case 'function': return key === 'type' ? quote(functionName(value)) : identity(value);
       case 'object': {
         if (value === null) return 'null';
         if (!Array.isArray(value) && !isPlain(value)) return identity(value);
@@ -991,12 +1066,12 @@ function getCurrentTenant() {
   }
 }
 
+/** As the library has it. */
 function currentCode() {
-  const tenant = getCurrentTenant();
-  return typeof tenant === 'string' ? tenant : plain(tenant);
+  return libraryCode(plain(getCurrentTenant()));
 }
 
-/** Writes the code of a tenant where the structs point to, and returns its length. What is cut is refused as too long. */
+/** Writes the code of a tenant, as the library has it, where the structs point to, and returns its length. */
 function writeCode(code) {
   return code === '' ? 0 : bytes.write(code, CODE, CODE_BYTES);
 }
@@ -1008,10 +1083,26 @@ function writeCode(code) {
 /** Whether a model with `parentRef` was ever registered: only then the environment is worth a look. */
 let parentRefSeen = false;
 
+/** The name a model is registered by; empty for none. */
+function nameOf(model) {
+  const name = read(model, 'modelName');
+  if (typeof name === 'string') return name;
+  try {
+    return name ? String(name) : '';
+  } catch {
+    return '';
+  }
+}
+
 function registerModel(model, properties) {
+  return registerFor(undefined, model, properties);
+}
+
+/** Registers; of an app where one is given, else as the model says. */
+function registerFor(givenApp, model, properties) {
   if (!isObject(model)) return model;
-  const modelName = read(model, 'modelName');
-  if (!modelName) return model;
+  const name = nameOf(model);
+  if (name === '') return model;
 
   const definition = read(model, 'definition');
   const defined = isObject(definition) ? read(definition, 'properties') : undefined;
@@ -1020,18 +1111,18 @@ function registerModel(model, properties) {
   const builder = read(model, 'modelBuilder');
   const builderSettings = isObject(builder) ? read(builder, 'settings') : undefined;
   const dataSource = read(model, 'dataSource');
-  const app = read(model, 'app');
+  const app = givenApp || read(model, 'app');
 
   const next = new Registration(model);
-  next.name = typeof modelName === 'string' ? modelName : String(modelName);
+  next.name = name;
   next.properties = given;
   if (isObject(settings)) {
-    next.anonymous = Boolean(settings.anonymous);
-    if (settings.strict === true) next.flags = MODEL_STRICT;
+    next.anonymous = Boolean(read(settings, 'anonymous'));
+    if (read(settings, 'strict') === true) next.flags = MODEL_STRICT;
   }
   if (isObject(builderSettings)) {
-    if (builderSettings.strictEmbeddedModels === true) next.flags = MODEL_STRICT;
-    if (builderSettings.parentRef) {
+    if (read(builderSettings, 'strictEmbeddedModels') === true) next.flags = MODEL_STRICT;
+    if (read(builderSettings, 'parentRef')) {
       next.marks |= MARK_PARENT_REF;
       parentRefSeen = true;
     }
@@ -1050,8 +1141,9 @@ function registerModel(model, properties) {
 
 /** Registers, in the place of what the model object was registered as before. No code of the host runs here. */
 function put(next, schema) {
-  roomFor(next.name.length);
-  u32[MODEL + 16 >> 2] = text.bytes.write(next.name, 0);
+  const named = libraryName(next.name);
+  roomFor(named.length);
+  u32[MODEL + 16 >> 2] = text.bytes.write(named, 0);
   u64[MODEL + 24 >> 3] = next.dataSource === null ? 0n : next.dataSource.handle;
   u64[MODEL + 32 >> 3] = next.app === null ? 0n : next.app.handle;
   u32[MODEL + 48 >> 2] = writeCode(next.tenant);
@@ -1082,8 +1174,10 @@ function put(next, schema) {
 
 function registerModelForApp(app, model, properties) {
   if (!isObject(model)) return model;
-  if (isObject(app)) assign(model, 'app', app);
-  return registerModel(model, properties);
+  if (!isObject(app)) return registerModel(model, properties);
+  assign(model, 'app', app);
+  // Of a frozen model, the app is known nowhere else.
+  return registerFor(app, model, properties);
 }
 
 /** Takes a model out of the registry; it is not told. For `delete` of a proxy. */
@@ -1100,12 +1194,12 @@ function unregister(model) {
 /** Whether a definition has exactly the keys of properties that have a value. Without a definition there is nothing else. */
 function haveSameKeys(defined, given) {
   if (!isObject(defined)) return true;
-  if (!isObject(given)) return Object.keys(defined).length === 0;
+  if (!isObject(given)) return keysOf(defined).length === 0;
   let more = 0;
-  for (const key of Object.keys(defined)) if (read(defined, key) !== undefined) more++;
-  for (const key of Object.keys(given)) {
+  for (const key of keysOf(defined)) if (read(defined, key) !== undefined) more++;
+  for (const key of keysOf(given)) {
     if (read(given, key) === undefined) continue;
-    if (!Object.prototype.hasOwnProperty.call(defined, key)) return false;
+    if (!hasKey(defined, key)) return false;
     more--;
   }
   return more === 0;
@@ -1178,6 +1272,7 @@ function refresh(owner) {
     owner.registryLow = registryWord[0];
     owner.registryHigh = registryWord[1];
     owner.list = [];
+    owner.members = NO_MEMBERS;
     owner.names = null;
     owner.byName = null;
     return;
@@ -1205,11 +1300,15 @@ function refresh(owner) {
   owner.stampLow = stampLow;
   owner.stampHigh = stampHigh;
   const models = [];
+  const members = [];
   for (let index = 0; index < count; index++) {
     const registration = owner.models.get(keyAt(list.f64, list.u64, index));
-    if (registration !== undefined) models.push(registration.model);
+    if (registration === undefined) continue;
+    models.push(registration.model);
+    members.push(registration);
   }
   owner.list = models;
+  owner.members = members;
   owner.names = null;
   owner.byName = null;
 }
@@ -1243,7 +1342,7 @@ function getModelNamesForOwnerWithType(object, ownerType) {
 function namesOf(owner) {
   if (owner === undefined) return [];
   if (!owner.isFresh()) refresh(owner);
-  if (owner.names === null) owner.names = owner.list.map(model => registrations.get(model).name);
+  if (owner.names === null) owner.names = owner.members.map(registration => registration.name);
   return owner.names;
 }
 
@@ -1277,8 +1376,9 @@ function findOf(owner, name) {
  */
 function findOwn(owner, name) {
   if (++owner.asked <= owner.models.size >> 3) {
-    roomFor(name.length);
-    const length = text.bytes.write(name, 0);
+    const named = libraryName(name);
+    roomFor(named.length);
+    const length = text.bytes.write(named, 0);
     const status = native.mreg_owner_get(owner.handle, KIND_ANY, text.address, length, at + OUT, at + FAILURE);
     if (!answered(status)) return undefined;
     const registration = owner.models.get(keyAt(f64, u64, OUT >> 3));
@@ -1288,7 +1388,7 @@ function findOwn(owner, name) {
   if (!owner.isFresh()) refresh(owner);
   if (owner.byName === null) {
     owner.byName = new Map();
-    for (const model of owner.list) owner.byName.set(registrations.get(model).name, model);
+    for (const {name: each, model} of owner.members) owner.byName.set(each, model);
   }
   return owner.byName.get(name);
 }
@@ -1316,9 +1416,10 @@ function findOn(owner, name) {
 
 function findModelByName(name) {
   if (typeof name !== 'string' || name === '') return undefined;
+  const named = libraryName(name);
   for (;;) {
-    roomFor(name.length);
-    const length = text.bytes.write(name, 0);
+    roomFor(named.length);
+    const length = text.bytes.write(named, 0);
     const status = native.mreg_registry_find_model(registry, text.address, length, at + OUT, at + FAILURE);
     if (!answered(status)) return undefined;
     const key = keyAt(f64, u64, OUT >> 3);
@@ -1334,7 +1435,7 @@ function findModelByStructure(properties, modelBuilder) {
   if (json === '') return null;
   const builder = isObject(modelBuilder) ? modelBuilder : getCurrentModelBuilder();
   const settings = isObject(builder) ? read(builder, 'settings') : undefined;
-  const strict = isObject(settings) && settings.strictEmbeddedModels === true;
+  const strict = isObject(settings) && read(settings, 'strictEmbeddedModels') === true;
   const tenant = currentCode();
   const passOver = parentRefSeen && process.env.NODE_ENV === 'test' ? MARK_PARENT_REF : 0;
   const outside = isEmbeddedModelStructure(properties) ? MARK_OTHER_KEYS : 0;
@@ -1406,7 +1507,7 @@ function getAllModels() {
   for (const {name, key, model, properties} of everywhere) {
     const status = native.mreg_model_registered_at(handleOf(key), at + OUT, at + FAILURE);
     const registeredAt = new Date(answered(status) ? Number(u64[OUT >> 3]) : 0);
-    all.set(name, {model, properties, registeredAt, tenant: tenantOf(key)});
+    all.set(name, {model, properties, registeredAt, tenant: hostCode(tenantOf(key))});
   }
   return all;
 }
@@ -1426,11 +1527,13 @@ function tenants() {
     if (u32[TENANT + 8 >> 2] === 0) return all;
     last = u64[TENANT + 16 >> 3];
     const from = TENANT + 80;
+    const label = bytes.toString('utf8', from, bytes.indexOf(0, from));
     all.push({
+      label,
       isDataSourceBased: u32[TENANT + 12 >> 2] === 1,
       owners: number(TENANT + 48),
       stats: {
-        tenantCode: bytes.toString('utf8', from, bytes.indexOf(0, from)),
+        tenantCode: hostCode(label),
         modelCount: number(TENANT + 40),
         creationTime: number(TENANT + 56),
         lastAccessed: number(TENANT + 64),
@@ -1440,9 +1543,9 @@ function tenants() {
   }
 }
 
-function tenantNames(code) {
+function tenantNames(label) {
   const models = registrationsBy((address, capacity) => native.mreg_tenant_models(
-    registry, at + CODE, writeCode(code), address, capacity, at + COUNT, at + FAILURE,
+    registry, at + CODE, writeCode(label), address, capacity, at + COUNT, at + FAILURE,
   ));
   return [...new Set(models.map(registration => registration.name))];
 }
@@ -1468,9 +1571,11 @@ function getTenantRegistryInfo() {
     tenants: {},
     globalModels: tenantNames(''),
   };
-  for (const {stats, owners, isDataSourceBased} of all) {
+  for (const {label, stats, owners, isDataSourceBased} of all) {
     if (isDataSourceBased) info.activeDataSources += owners;
-    info.tenants[stats.tenantCode] = {...stats, models: tenantNames(stats.tenantCode), isDataSourceBased};
+    // A tenant may have the code that is also the label of an owner's partition: the second one is shown as the library has it.
+    const key = hasKey(info.tenants, stats.tenantCode) ? label : stats.tenantCode;
+    define(info.tenants, key, {...stats, models: tenantNames(label), isDataSourceBased}, true);
   }
   return info;
 }
@@ -1486,13 +1591,19 @@ function cleanupTenant(code, dataSource) {
   if (typeof code !== 'string' || code === '') return 0;
   let handle = 0n;
   if (dataSource !== undefined && dataSource !== null) {
-    const owner = owners.get(dataSource);
-    if (owner !== undefined) handle = owner.handle || (owner.twin === undefined ? 0n : owner.twin.handle);
+    for (const kind of [KIND_APP, KIND_DATA_SOURCE]) {
+      const owner = ownerOf(dataSource, kind);
+      if (owner !== undefined && owner.handle !== 0n) handle = owner.handle;
+    }
     if (handle === 0n) return 0;
   }
-  const length = writeCode(code);
-  const status = native.mreg_tenant_drop(registry, at + CODE, length, handle, at + OUT, at + FAILURE);
-  const dropped = answered(status) ? number(OUT) : 0;
+  let dropped = 0;
+  // A tenant's code may be the label of an owner's partition as well.
+  for (const label of OWNER_LABEL.test(code) ? [code, libraryCode(code)] : [libraryCode(code)]) {
+    const length = writeCode(label);
+    const status = native.mreg_tenant_drop(registry, at + CODE, length, handle, at + OUT, at + FAILURE);
+    if (answered(status)) dropped += number(OUT);
+  }
   drain();
   return dropped;
 }
@@ -1582,25 +1693,37 @@ function generateFingerprint(properties) {
   }
 }
 
+/** What is nested deeper is looked at no further. */
+const NESTING = 1000;
+
+function looksPlain(value) {
+  try {
+    return isPlain(value);
+  } catch {
+    return false;
+  }
+}
+
 function isEmbedded(value) {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && Boolean(read(value, 'type'));
+  return typeof value === 'object' && value !== null && !isArray(value) && Boolean(read(value, 'type'));
 }
 
 function isEmbeddedModelStructure(properties) {
   if (!isObject(properties)) return false;
-  return Object.keys(properties).some(key => isEmbedded(read(properties, key)));
+  return keysOf(properties).some(key => isEmbedded(read(properties, key)));
 }
 
 function normalizeProperties(properties, above = []) {
-  if (typeof properties !== 'object' || properties === null || above.includes(properties)) return properties;
+  if (typeof properties !== 'object' || properties === null) return properties;
+  if (above.length >= NESTING || above.includes(properties)) return properties;
   const inside = [...above, properties];
-  if (Array.isArray(properties)) return properties.map(element => normalizeProperties(element, inside));
-  if (!isPlain(properties)) return properties;
-  const keys = Object.keys(properties).sort();
+  if (isArray(properties)) return Array.from(properties, element => normalizeProperties(element, inside));
+  if (!looksPlain(properties)) return properties;
+  const keys = keysOf(properties).sort();
   const normalized = {};
   for (const key of keys) {
     const value = read(properties, key);
-    const copy = key === 'type' && typeof value === 'function' ? value.name : normalizeProperties(value, inside);
+    const copy = key === 'type' && typeof value === 'function' ? read(value, 'name') : normalizeProperties(value, inside);
     Object.defineProperty(normalized, key, {value: copy, writable: true, enumerable: true, configurable: true});
   }
   if (isEmbeddedModelStructure(properties)) normalized.__structureKeys = keys.join(',');
@@ -1609,16 +1732,16 @@ function normalizeProperties(properties, above = []) {
 
 function determineStructureType(properties) {
   if (typeof properties !== 'object' || properties === null) return 'invalid';
-  if (Array.isArray(properties)) return 'array';
+  if (isArray(properties)) return 'array';
   const nests = (value) => typeof value === 'object' && value !== null;
-  return Object.keys(properties).some(key => nests(read(properties, key))) ? 'complex' : 'simple';
+  return keysOf(properties).some(key => nests(read(properties, key))) ? 'complex' : 'simple';
 }
 
 function calculateStructureDepth(value, depth = 0, above = []) {
-  if (typeof value !== 'object' || value === null || above.length >= 1000 || above.includes(value)) return depth;
+  if (typeof value !== 'object' || value === null || above.length >= NESTING || above.includes(value)) return depth;
   const inside = [...above, value];
   let deepest = depth;
-  for (const key of Object.keys(value)) {
+  for (const key of keysOf(value)) {
     const member = read(value, key);
     if (typeof member !== 'object' || member === null) continue;
     deepest = Math.max(deepest, calculateStructureDepth(member, depth + 1, inside));
@@ -1627,42 +1750,48 @@ function calculateStructureDepth(value, depth = 0, above = []) {
 }
 
 function areArraysEqual(a, b) {
-  return Array.isArray(a) && Array.isArray(b) && areEquivalent(a, b, []);
+  return isArray(a) && isArray(b) && arePropertiesEquivalent(a, b);
 }
 
 function arePropertiesEquivalent(a, b) {
-  return areEquivalent(a, b, []);
+  try {
+    return areEquivalent(a, b, []);
+  } catch {
+    // An array whose elements cannot be read.
+    return false;
+  }
 }
 
 /** Pairs that are being compared further up count as equivalent: circular objects are when nothing else differs. */
 function areEquivalent(a, b, above) {
   if (a === b) return true;
   if (typeof a !== 'object' || a === null || typeof b !== 'object' || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  if (isArray(a) !== isArray(b)) return false;
+  if (above.length >= NESTING) return false;
   if (above.some(([left, right]) => left === a && right === b)) return true;
   const inside = [...above, [a, b]];
-  if (Array.isArray(a)) {
+  if (isArray(a)) {
     return a.length === b.length && a.every((element, index) => areEquivalent(element, b[index], inside));
   }
   // What is more than its members, as a date, is equivalent to itself alone.
-  if (!isPlain(a) || !isPlain(b)) return false;
-  const keys = Object.keys(a);
-  if (keys.length !== Object.keys(b).length) return false;
+  if (!looksPlain(a) || !looksPlain(b)) return false;
+  const keys = keysOf(a);
+  if (keys.length !== keysOf(b).length) return false;
   return keys.every((key) => {
-    if (!Object.prototype.hasOwnProperty.call(b, key)) return false;
+    if (!hasKey(b, key)) return false;
     const [left, right] = [read(a, key), read(b, key)];
-    if (key === 'type' && typeof left === 'function' && typeof right === 'function') return left.name === right.name;
+    if (key === 'type' && typeof left === 'function' && typeof right === 'function') return read(left, 'name') === read(right, 'name');
     return areEquivalent(left, right, inside);
   });
 }
 
 function findEquivalentAnonymousModel(modelBuilder, model) {
   const settings = isObject(model) ? read(model, 'settings') : undefined;
-  if (!isObject(settings) || !settings.anonymous) return null;
+  if (!isObject(settings) || !read(settings, 'anonymous')) return null;
   const models = isObject(modelBuilder) ? read(modelBuilder, 'models') : undefined;
   const wanted = read(model, 'definition');
   if (!isObject(models) || !isObject(wanted)) return null;
-  for (const name of Object.keys(models)) {
+  for (const name of keysOf(models)) {
     if (!name.startsWith('AnonymousModel_')) continue;
     const candidate = read(models, name);
     const definition = isObject(candidate) ? read(candidate, 'definition') : undefined;
@@ -1681,7 +1810,8 @@ function createHash(input) {
 
 /** The builder that this is called on; no other can be known. */
 function getCurrentModelBuilder() {
-  return isObject(this) && this.constructor && this.constructor.name === 'ModelBuilder' ? this : null;
+  const constructor = isObject(this) ? read(this, 'constructor') : undefined;
+  return isObject(constructor) && read(constructor, 'name') === 'ModelBuilder' ? this : null;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -1709,10 +1839,17 @@ const ModelRegistry = {
   cleanupInactiveTenants,
   clear,
   generateFingerprint,
-  normalizeProperties: properties => normalizeProperties(properties),
+  normalizeProperties(properties) {
+    try {
+      return normalizeProperties(properties);
+    } catch {
+      // An array whose elements cannot be read.
+      return properties;
+    }
+  },
   isEmbeddedModelStructure,
   determineStructureType,
-  calculateStructureDepth: (value, depth = 0) => calculateStructureDepth(value, depth),
+  calculateStructureDepth: (value, depth) => calculateStructureDepth(value, typeof depth === 'number' ? depth : 0),
   areArraysEqual,
   createHash,
   getCurrentModelBuilder,

@@ -5,6 +5,7 @@
 const assert = require('node:assert');
 const {beforeEach, describe, test} = require('node:test');
 const {ModelRegistry} = require('../model-registry');
+const ModelRegistryProxy = require('../model-registry-proxy');
 const {DataSource, dataSource, app, model} = require('./support');
 
 const register = (name, owner, more) => ModelRegistry.registerModel(model(name, {dataSource: owner, ...more}));
@@ -168,6 +169,20 @@ describe('arrays', () => {
     assert.strictEqual(source._dsId, undefined);
     register('User', source);
     assert.notStrictEqual(ModelRegistry.getModelsForOwner(source), empty);
+  });
+
+  test('that a host changed keep no model from being found', () => {
+    for (const change of [list => list.push(null, {}), list => list.splice(0), list => list.reverse()]) {
+      const source = dataSource();
+      const models = ['A', 'B'].map(name => ModelRegistry.registerModel(model(name, {dataSource: source})));
+      change(ModelRegistry.getModelsForOwner(source));
+      for (let round = 0; round < 3; round++) {
+        assert.strictEqual(ModelRegistry.getModelForOwner(source, 'A'), models[0]);
+        assert.strictEqual(ModelRegistry.hasModelForOwner(source, 'B'), true);
+      }
+      assert.deepStrictEqual(ModelRegistry.getModelNamesForOwner(source), ['A', 'B']);
+      assert.deepStrictEqual(new ModelRegistryProxy(source, 'dataSource').entries(), [['A', models[0]], ['B', models[1]]]);
+    }
   });
 
   test('that a host holds stay unchanged', () => {

@@ -171,3 +171,12 @@ test('a name that is a method\'s is the model', () => {
   assert.strictEqual(models.keys, keys);
   assert.deepStrictEqual(Object.keys(models), ['User', 'Order', 'keys']);
 });
+
+test('a number is a name, as it is a key of an object', () => {
+  const five = models.setModel(5, model(undefined));
+  assert.strictEqual(five.modelName, '5');
+  assert.strictEqual(models[5], five);
+  assert.strictEqual(models.getModel(5), five);
+  assert.ok(5 in models && models.hasOwnProperty(5) && models.hasModel(5));
+  assert.ok(!models.hasOwnProperty(6));
+});

@@ -5,6 +5,7 @@
 const assert = require('node:assert');
 const {beforeEach, describe, test} = require('node:test');
 const {ModelRegistry} = require('../model-registry');
+const ModelRegistryProxy = require('../model-registry-proxy');
 const {DataSource, ModelBuilder, dataSource, app, model} = require('./support');
 
 const names = (owner) => ModelRegistry.getModelNamesForOwner(owner);
@@ -92,10 +93,72 @@ describe('registerModel', () => {
     assert.strictEqual(ModelRegistry.getStats().totalModels, 3);
   });
 
-  test('says why where the library refuses', () => {
-    assert.throws(() => ModelRegistry.registerModel(model('a\u0000b')), /control character|name/);
-    assert.throws(() => ModelRegistry.registerModel(model('x'.repeat(5000))), {name: 'ModelRegistryError'});
+  test('takes names that the library does not', () => {
+    const long = 'x'.repeat(5000);
+    const odd = [
+      'Grand\tchild', 'a\u0000b', '\u0000', '\u007f', 'a\u0085b', long, long + 'y', '模'.repeat(4000), 'a\n'.repeat(3000),
+      '\ud800', '\ud801', 'x\udc00', '~', '~s', '~sGrand%0009child', '~a', '🙂\t', '%', '%0009',
+    ];
+    for (const owner of [{dataSource: dataSource()}, {app: app()}, {}]) {
+      ModelRegistry.clear();
+      const models = odd.map(name => ModelRegistry.registerModel(model(name, owner)));
+      const object = owner.dataSource || owner.app;
+      odd.forEach((name, index) => {
+        assert.strictEqual(ModelRegistry.findModelByName(name), models[index], JSON.stringify(name).slice(0, 40));
+        assert.strictEqual(ModelRegistry.getAllModels().has(name), object !== undefined);
+        if (object) assert.strictEqual(ModelRegistry.getModelForOwner(object, name), models[index]);
+      });
+      const info = ModelRegistry.getTenantRegistryInfo();
+      if (object) {
+        assert.deepStrictEqual(ModelRegistry.getModelNamesForOwner(object), odd);
+        assert.deepStrictEqual(Object.values(info.tenants)[0].models, odd);
+        const proxy = new ModelRegistryProxy(object, owner.app ? 'app' : 'dataSource');
+        assert.deepStrictEqual(Object.keys(proxy), odd);
+        assert.strictEqual(proxy['Grand\tchild'], models[0]);
+      } else {
+        assert.deepStrictEqual(info.globalModels, odd);
+      }
+      ModelRegistry.registerModel(model('Grand\tchild', owner));
+      assert.strictEqual(models[0].cleanups, 1);
+      ModelRegistry.clear();
+      assert.ok(models.every(each => each.cleanups === 1));
+      assert.strictEqual(ModelRegistry.findModelByName('Grand\tchild'), undefined);
+    }
+  });
+
+  test('does nothing with a model whose name is no text', () => {
+    for (const modelName of [Object.create(null), [], {toString() {
+      throw new Error('no');
+    }}]) {
+      const odd = model(modelName);
+      assert.strictEqual(ModelRegistry.registerModel(odd), odd);
+    }
     assert.strictEqual(ModelRegistry.getStats().totalModels, 0);
+    ModelRegistry.registerModel(model(Symbol('s')));
+    assert.deepStrictEqual(ModelRegistry.getTenantRegistryInfo().globalModels, ['Symbol(s)']);
+  });
+
+  test('takes models whose accessors throw, also in their settings', () => {
+    const settings = {get anonymous() {
+      throw new Error('no');
+    }, get strict() {
+      throw new Error('no');
+    }};
+    const properties = new Proxy({}, {ownKeys() {
+      throw new Error('no');
+    }});
+    const user = model('User', {settings, modelBuilder: {settings: {get parentRef() {
+      throw new Error('no');
+    }}}, definition: {properties}});
+    assert.strictEqual(ModelRegistry.registerModel(user, {name: String}), user);
+    assert.strictEqual(ModelRegistry.findModelByName('User'), user);
+  });
+
+  test('registers a frozen model for an app', () => {
+    const owner = app();
+    const user = Object.freeze(model('User'));
+    assert.strictEqual(ModelRegistry.registerModelForApp(owner, user), user);
+    assert.deepStrictEqual(ModelRegistry.getModelsForOwner(owner), [user]);
   });
 
   test('takes names of every alphabet', () => {
@@ -195,11 +258,11 @@ describe('a model object that is registered again', () => {
     assert.strictEqual(user.cleanups, 0);
   });
 
-  test('stays where it is when it is refused', () => {
+  test('stays where it is when it has no name any more', () => {
     const source = dataSource();
     const user = ModelRegistry.registerModel(model('User', {dataSource: source}));
-    user.modelName = 'a\u0000b';
-    assert.throws(() => ModelRegistry.registerModel(user));
+    user.modelName = '';
+    ModelRegistry.registerModel(user);
     assert.deepStrictEqual(ModelRegistry.getModelsForOwner(source), [user]);
     assert.strictEqual(user.cleanups, 0);
   });

@@ -304,3 +304,67 @@ test('findEquivalentAnonymousModel', () => {
     assert.strictEqual(findEquivalentAnonymousModel(builder, wrong), null);
   }
 });
+
+describe('what cannot be read', () => {
+  const no = () => {
+    throw new Error('no');
+  };
+  const traps = () => new Proxy({}, {
+    get: no, has: no, ownKeys: no, getPrototypeOf: no, getOwnPropertyDescriptor: no,
+  });
+  const revoked = () => {
+    const {proxy, revoke} = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  };
+  const odd = () => [
+    traps(), revoked(), [traps()], {a: traps()}, {a: revoked()}, {a: {type: revoked()}}, [revoked()],
+    new Proxy([1], {get: no}), {a: new Proxy([1], {get: no})}, {get a() {
+      throw new Error('no');
+    }}, Object.freeze({a: Object.freeze([1])}), deep(20000), 'text', 7, 7n, Symbol('s'), null, undefined, true, () => 1,
+  ];
+  function deep(levels) {
+    let value = {};
+    for (let level = 0; level < levels; level++) value = {a: value};
+    return value;
+  }
+
+  test('throws from no question', () => {
+    const builder = new ModelBuilder();
+    ModelRegistry.registerModel(model('Odd', {definition: {properties: traps()}, dataSource: dataSource()}), {a: {type: 'string'}});
+    assert.strictEqual(ModelRegistry.findModelByStructure({a: {type: 'string'}}), null);
+    for (const value of odd()) {
+      for (const question of [
+        'generateFingerprint', 'normalizeProperties', 'isEmbeddedModelStructure', 'determineStructureType',
+        'calculateStructureDepth', 'findModelByStructure', 'findModelByName', 'getModelsForOwner', 'getModelNamesForOwner',
+        'hasModelForOwner', 'getModelForOwner', '_detectOwnerType', 'cleanupTenant', 'createHash', 'getModelsForOwnerWithType',
+      ]) {
+        ModelRegistry[question](value);
+        ModelRegistry[question](value, value);
+        ModelRegistry[question](value, value, value);
+      }
+      assert.strictEqual(typeof ModelRegistry.generateFingerprint(value), 'string');
+      assert.strictEqual(ModelRegistry.getCurrentModelBuilder.call(value), null);
+      for (const other of odd()) {
+        ModelRegistry.areArraysEqual(value, other);
+        ModelRegistry.areArraysEqual([value], [other]);
+        ModelRegistry.arePropertiesEquivalent(value, other);
+        ModelRegistry.arePropertiesEquivalent({a: value}, {a: other});
+        ModelRegistry.findEquivalentAnonymousModel({models: value}, {settings: {anonymous: true}, definition: {properties: other}});
+      }
+      builder.models.AnonymousModel_0 = value;
+      assert.strictEqual(ModelRegistry.findEquivalentAnonymousModel(builder, {settings: value}), null);
+      ModelRegistry.registerModel(value, value);
+      ModelRegistry.registerModelForApp(value, model('App'), value);
+      ModelRegistry.registerModel(model('All', {dataSource: value, settings: value, modelBuilder: value, definition: value}));
+    }
+  });
+
+  test('a class whose name is no text counts as one structure, bare and under a type', () => {
+    class Odd {
+      static name() {}
+    }
+    assert.strictEqual(ModelRegistry.generateFingerprint({a: Odd}), ModelRegistry.generateFingerprint({a: {type: Odd}}));
+    assert.doesNotMatch(ModelRegistry.generateFingerprint({a: Odd}), /^error/);
+  });
+});

@@ -126,12 +126,56 @@ describe('the current tenant', () => {
     assert.deepStrictEqual(tenants, ['ds', 'app']);
   });
 
-  test('cannot be the label of an owner\'s partition', () => {
+  test('is apart from an owner\'s partition, also where it has the label of one', () => {
     const source = dataSource();
-    register('A', {dataSource: source});
-    inTenant(`ds_${source._dsId}`);
-    assert.throws(() => register('B'), /partition/);
-    assert.strictEqual(ModelRegistry.findModelByName('B'), undefined);
+    const onSource = register('A', {dataSource: source});
+    const code = `ds_${source._dsId}`;
+    inTenant(code);
+    const inIt = register('B', {definition: {properties: {b: 'number'}}});
+    assert.strictEqual(ModelRegistry.findModelByStructure({b: 'number'}), inIt);
+    assert.strictEqual(ModelRegistry.findModelByStructure({name: 'string'}), null);
+    assert.strictEqual(ModelRegistry.getAllModels().get('B').tenant, code);
+    const {tenants} = ModelRegistry.getTenantRegistryInfo();
+    assert.deepStrictEqual(Object.values(tenants).map(each => each.models), [['A'], ['B']]);
+    assert.deepStrictEqual(tenants[code].models, ['A']);
+    assert.strictEqual(ModelRegistry.cleanupTenant(code), 2);
+    assert.deepStrictEqual([onSource.cleanups, inIt.cleanups], [1, 1]);
+    assert.strictEqual(ModelRegistry.getStats().tenantRegistries, 0);
+  });
+
+  test('may be any text', () => {
+    const codes = ['app_shop', 'ds_x', 'a\tb', '\u0000', '~', '~sa%0009b', 'a%0009b', '\ud800', '\ud801', '__proto__', '店🙂'];
+    const models = codes.map((code, index) => {
+      inTenant(code);
+      return register('User', {definition: {properties: {[`p${index}`]: 'string'}}});
+    });
+    codes.forEach((code, index) => {
+      inTenant(code);
+      assert.strictEqual(ModelRegistry.findModelByStructure({[`p${index}`]: 'string'}), models[index]);
+      assert.strictEqual(ModelRegistry.findModelByStructure({[`p${(index + 1) % codes.length}`]: 'string'}), null);
+    });
+    assert.deepStrictEqual(ModelRegistry.getStats().tenantStats.map(each => each.tenantCode), codes);
+    const info = ModelRegistry.getTenantRegistryInfo();
+    assert.deepStrictEqual(Object.keys(info.tenants), codes);
+    assert.strictEqual(Object.getPrototypeOf(info.tenants), Object.prototype);
+    codes.forEach((code, index) => {
+      assert.strictEqual(ModelRegistry.cleanupTenant(code), 1, code);
+      assert.deepStrictEqual(models.map(each => each.cleanups), codes.map((_, each) => each <= index ? 1 : 0));
+    });
+  });
+
+  test('may be a very long text, and is shown as a digest then', () => {
+    for (const code of ['x'.repeat(256), '店'.repeat(100), '\t'.repeat(100), 'y'.repeat(100000)]) {
+      inTenant(code);
+      const user = register('User');
+      const shown = ModelRegistry.getAllModels().get('User').tenant;
+      assert.match(shown, /^~h[0-9a-f]{64}$/);
+      assert.strictEqual(ModelRegistry.cleanupTenant(code), 1);
+      register('User');
+      assert.strictEqual(ModelRegistry.cleanupTenant(shown), 1);
+      assert.strictEqual(user.cleanups, 1);
+      assert.strictEqual(ModelRegistry.findModelByName('User'), undefined);
+    }
   });
 
   test('may be a number', () => {
