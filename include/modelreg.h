@@ -31,9 +31,13 @@
  *   (NULL, 0) asks how much there is. The library hands out no memory: there is nothing to give to free().
  *
  * STRUCTS. Those that begin with struct_size can grow in later versions. Begin with their _INIT macro or _init function,
- *   which give the same bytes. The library reads and writes no more than both sides know, and refuses fields that it
- *   does not know and that are not zero, and a struct_size past 64 KiB. The caller may keep, copy and drop these structs
- *   as it likes. Counts in structs are uint64_t, truth values uint32_t 0 or 1.
+ *   which give the same bytes. The library reads no more than both sides know, and refuses options with fields that it does
+ *   not know and that are not zero, and a struct_size past 64 KiB. Of a result it writes what it knows, and zeros the rest of the
+ *   caller's struct. The caller may keep, copy and drop these structs as it likes. Counts in structs are uint64_t, truth
+ *   values uint32_t 0 or 1.
+ *
+ * MEMORY. What grows with what the host hands in is asked for so that it can fail, with MREG_ERROR_OUT_OF_MEMORY and nothing
+ *   changed. Small pieces are not (docs/abi.md lists them): a process that cannot get those aborts.
  *
  * THREADS. Every function may be called from any thread at any time, also while another thread releases or destroys what
  *   it is about: the call finishes, or finds it gone. No lock is held while code of the host runs. No function may be
@@ -825,7 +829,8 @@ mreg_status mreg_owner_freshness_words(mreg_owner owner,
  * Counts as use of the partitions that the owner's models live in, as building its list anew would, and of the owner's
  * own, if it is there: none of them is idle.
  *
- * For hosts that live on freshness words or on lists from the cache, which count as no use.
+ * For hosts that live on freshness words, on lists from the cache, or on `mreg_owner_get` and `mreg_owner_has`, which count as
+ * no use.
  *
  * Errors: as `mreg_owner_release`, `MREG_ERROR_NULL_HANDLE`. Any thread. Since 0.1.0.
  */
@@ -1010,7 +1015,7 @@ void mreg_model_options_init(mreg_model_options *options);
  *
  * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
  * `MREG_ERROR_INVALID_NAME`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_JSON` for settings that are no
- * JSON object, `MREG_ERROR_INVALID_ARGUMENT` for an unknown flag and for a data source handed in as an app or the reverse,
+ * JSON object, `MREG_ERROR_TOO_DEEP` for settings that nest more than 127 arrays and objects, `MREG_ERROR_INVALID_ARGUMENT` for an unknown flag and for a data source handed in as an app or the reverse,
  * `MREG_ERROR_FULL`,
  * `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_POISONED`; for the registry, the owners and the schema
  * `MREG_ERROR_NULL_HANDLE` (registry only), `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE` also for an
@@ -1782,7 +1787,7 @@ mreg_status mreg_schema_property_name(mreg_schema schema,
  * The type of the property at a position in short form: `string`, `Order`, `[string]`, `{street: string, zip: string}`.
  * Text as by `mreg_owner_name`.
  *
- * Errors: as `mreg_schema_property_name`. Any thread. Since 0.1.0.
+ * Errors: as `mreg_schema_property_name`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
  */
 mreg_status mreg_schema_property_type(mreg_schema schema,
                                       size_t position,

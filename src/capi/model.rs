@@ -101,7 +101,7 @@ pub unsafe extern "C" fn mreg_model_options_init(options: *mut mreg_model_option
 ///
 /// Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_STRUCT_SIZE`,
 /// `MREG_ERROR_INVALID_NAME`, `MREG_ERROR_INVALID_UTF8`, `MREG_ERROR_TOO_LONG`, `MREG_ERROR_JSON` for settings that are no
-/// JSON object, `MREG_ERROR_INVALID_ARGUMENT` for an unknown flag and for a data source handed in as an app or the reverse,
+/// JSON object, `MREG_ERROR_TOO_DEEP` for settings that nest more than 127 arrays and objects, `MREG_ERROR_INVALID_ARGUMENT` for an unknown flag and for a data source handed in as an app or the reverse,
 /// `MREG_ERROR_FULL`,
 /// `MREG_ERROR_OUT_OF_MEMORY`, `MREG_ERROR_POISONED`; for the registry, the owners and the schema
 /// `MREG_ERROR_NULL_HANDLE` (registry only), `MREG_ERROR_WRONG_HANDLE_TYPE`, `MREG_ERROR_FOREIGN_HANDLE` also for an

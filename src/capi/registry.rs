@@ -283,11 +283,12 @@ unsafe fn read_options(options: *const mreg_registry_options) -> Result<Options>
     // SAFETY: as the caller promises.
     let codes = unsafe { args::array(options.reserved_tenants, count, "reserved_tenants") }?;
     let mut reserved_tenants = Vec::new();
+    reserved_tenants.try_reserve_exact(count).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
     for code in codes {
         // SAFETY: as the caller promises.
         let code = unsafe { args::text_in(*code, "reserved_tenants") }?;
         crate::core::owner::check_text("reserved tenant code", code, MAX_LABEL)?;
-        reserved_tenants.push(code.to_owned());
+        reserved_tenants.push(args::owned(code)?);
     }
     Ok(Options {
         max_models: most(options.max_models),

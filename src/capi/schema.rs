@@ -519,7 +519,7 @@ pub unsafe extern "C" fn mreg_schema_property_name(
 /// The type of the property at a position in short form: `string`, `Order`, `[string]`, `{street: string, zip: string}`.
 /// Text as by `mreg_owner_name`.
 ///
-/// Errors: as `mreg_schema_property_name`. Any thread. Since 0.1.0.
+/// Errors: as `mreg_schema_property_name`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
 ///
 /// # Safety
 /// As `mreg_schema_name`.
@@ -532,7 +532,7 @@ pub unsafe extern "C" fn mreg_schema_property_type(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let text = || property(schema, position, |property| Ok(type_text(&property.ty)));
+    let text = || property(schema, position, |property| type_text(&property.ty));
     // SAFETY: as the caller promises.
     unsafe { guard_text(error, buffer, capacity, length, text) }
 }

@@ -94,8 +94,12 @@ pub unsafe extern "C" fn mreg_registry_find_structure(
         }
         // SAFETY: as the caller promises.
         let options = unsafe { args::read_struct(options, "options") }?;
-        if options.flags & !MREG_FIND_STRICT != 0 || options.reserved != 0 {
+        if options.flags & !MREG_FIND_STRICT != 0 {
             return Err(args::unknown_flags(options.flags));
+        }
+        if options.reserved != 0 {
+            let message = format!("reserved: {} is not 0 (begin with MREG_FIND_OPTIONS_INIT)", options.reserved);
+            return Err(Error::new(Status::ERROR_INVALID_ARGUMENT, "reserved", message));
         }
         // SAFETY: as the caller promises.
         let tenant = unsafe { args::text_in(options.tenant, "tenant") }?;

@@ -1,8 +1,9 @@
 //! Property types and properties.
 
 use super::json::{Json, Object, Text};
-use crate::error::Result;
-use std::fmt;
+use crate::core::fallible;
+use crate::error::{Result, Status};
+use std::fmt::{self, Write as _};
 
 macro_rules! builtins {
     ($( $name:ident = $text:literal; )*) => {
@@ -125,8 +126,14 @@ impl fmt::Display for Type {
 }
 
 /// The type as a short text for people; how much of it is shown is the caller's business.
-pub fn type_text(ty: &Type) -> String {
-    ty.to_string()
+///
+/// # Errors
+///
+/// `ERROR_OUT_OF_MEMORY`
+pub fn type_text(ty: &Type) -> Result<String> {
+    let mut text = fallible::Text::default();
+    write!(text, "{ty}").map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
+    Ok(text.0)
 }
 
 /// A property as it is declared.

@@ -26,9 +26,13 @@
  *   (NULL, 0) asks how much there is. The library hands out no memory: there is nothing to give to free().
  *
  * STRUCTS. Those that begin with struct_size can grow in later versions. Begin with their _INIT macro or _init function,
- *   which give the same bytes. The library reads and writes no more than both sides know, and refuses fields that it
- *   does not know and that are not zero, and a struct_size past 64 KiB. The caller may keep, copy and drop these structs
- *   as it likes. Counts in structs are uint64_t, truth values uint32_t 0 or 1.
+ *   which give the same bytes. The library reads no more than both sides know, and refuses options with fields that it does
+ *   not know and that are not zero, and a struct_size past 64 KiB. Of a result it writes what it knows, and zeros the rest of the
+ *   caller's struct. The caller may keep, copy and drop these structs as it likes. Counts in structs are uint64_t, truth
+ *   values uint32_t 0 or 1.
+ *
+ * MEMORY. What grows with what the host hands in is asked for so that it can fail, with MREG_ERROR_OUT_OF_MEMORY and nothing
+ *   changed. Small pieces are not (docs/abi.md lists them): a process that cannot get those aborts.
  *
  * THREADS. Every function may be called from any thread at any time, also while another thread releases or destroys what
  *   it is about: the call finishes, or finds it gone. No lock is held while code of the host runs. No function may be
