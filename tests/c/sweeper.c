@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
@@ -282,6 +283,8 @@ static void fork_beside_sweeps(mreg_registry by_default)
         }
         /* Half of the forks while destructors are being called, the others at any moment. */
         while (round % 2 && atomic_load(&of_round[0]) == 0 && atomic_load(&of_round[OF_ROUND / 2]) == 0) {
+            /* Where threads take turns, as under valgrind, the other one needs its turn. */
+            sched_yield();
         }
         child = fork();
         if (child == 0) {
