@@ -147,7 +147,8 @@ fn the_kinds_of_memory_add_up_and_are_nothing_in_the_end() {
     let schema = of(r#"{"a": "string"}"#);
     for name in ["Short", long] {
         Model { schema, settings: r#"{"plural": "Others"}"#, ..Model::of(name, app) }.add(&registry);
-        Model { schema, data_source: source, ..Model::of(name, app) }.add(&registry);
+        Model { schema, settings: r#"{"plural": "Others"}"#, data_source: source, ..Model::of(name, app) }
+            .add(&registry);
     }
     let snapshot = hold_models(app, ANY, false).expect("a snapshot");
     let now = memory(registry.0);

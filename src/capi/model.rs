@@ -8,7 +8,6 @@ use crate::core::due::{Due, DueList, UserData};
 use crate::core::model::{self, NewModel};
 use crate::core::registry::{Locked, resolve_locked_for};
 use crate::core::release::Kind;
-use crate::core::state::ModelRecord;
 use crate::error::{Error, Result, Status};
 
 use super::args::{self, Growable, Out};
@@ -292,19 +291,19 @@ pub extern "C" fn mreg_model_is_valid(model: mreg_model) -> bool {
 }
 
 /// Reads a model that is registered, or held by `mreg_model_hold`.
-fn reading<R>(model: mreg_model, read: impl FnOnce(&Locked, &ModelRecord) -> Result<R>) -> Result<R> {
+fn reading<R>(model: mreg_model, read: impl FnOnce(&Locked, u32) -> Result<R>) -> Result<R> {
     let (registry, parts) = model::find(model)?;
     let locked = registry.lock()?;
     let index = locked.readable_model(parts)?;
-    read(&locked, &locked.models[index as usize])
+    read(&locked, index)
 }
 
 /// Reads a model that is registered.
-fn reading_registered<R>(model: mreg_model, read: impl FnOnce(&Locked, &ModelRecord) -> Result<R>) -> Result<R> {
+fn reading_registered<R>(model: mreg_model, read: impl FnOnce(&Locked, u32) -> Result<R>) -> Result<R> {
     let (registry, parts) = model::find(model)?;
     let locked = registry.lock()?;
     let index = locked.model_index(parts)?;
-    read(&locked, &locked.models[index as usize])
+    read(&locked, index)
 }
 
 /// A model's name, of a model that is registered, or held by `mreg_model_hold`. Text as by `mreg_owner_name`.
@@ -323,7 +322,7 @@ pub unsafe extern "C" fn mreg_model_name(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let name = || reading(model, |locked, record| locked.registry.names.text(record.name));
+    let name = || reading(model, |locked, model| locked.model_name(model));
     // SAFETY: as the caller promises.
     unsafe { guard_text(error, buffer, capacity, length, name) }
 }
@@ -343,7 +342,7 @@ pub unsafe extern "C" fn mreg_model_settings(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let settings = || reading(model, |_, record| args::owned(record.settings()));
+    let settings = || reading(model, |locked, model| args::owned(locked.record(model).settings()));
     // SAFETY: as the caller promises.
     unsafe { guard_text(error, buffer, capacity, length, settings) }
 }
@@ -365,7 +364,7 @@ pub unsafe extern "C" fn mreg_model_schema(
     let work = || {
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(schema, 0, "schema") }?;
-        let found = reading(model, |_, record| Ok(record.schema.clone()))?;
+        let found = reading(model, |locked, model| Ok(locked.record(model).schema.clone()))?;
         if let Some(found) = found {
             out.put(schema::insert(found)?);
         }
@@ -392,7 +391,7 @@ pub unsafe extern "C" fn mreg_model_user_data(
     let work = || {
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(user_data, std::ptr::null_mut(), "user_data") }?;
-        out.put(reading(model, |_, record| Ok(record.user_data.0))?);
+        out.put(reading(model, |locked, model| Ok(locked.record(model).user_data.0))?);
         Ok(())
     };
     // SAFETY: as the caller promises.
@@ -415,7 +414,7 @@ pub unsafe extern "C" fn mreg_model_registered_at(
     let work = || {
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(milliseconds, 0, "milliseconds") }?;
-        out.put(reading(model, |_, record| Ok(record.registered_at))?);
+        out.put(reading(model, |locked, model| Ok(locked.record(model).registered_at))?);
         Ok(())
     };
     // SAFETY: as the caller promises.
@@ -445,7 +444,8 @@ pub unsafe extern "C" fn mreg_model_owners(
         // SAFETY: as the caller promises.
         let out_app = unsafe { args::optional_out(app, 0, "app") };
         let (out_owner, out_data_source, out_app) = (out_owner?, out_data_source?, out_app?);
-        let handles = reading_registered(model, |locked, record| {
+        let handles = reading_registered(model, |locked, model| {
+            let record = locked.record(model);
             Ok([record.owner(), record.data_source, record.app].map(|index| handle_of(locked, index)))
         })?;
         for (out, handle) in [out_owner, out_data_source, out_app].into_iter().zip(handles) {
@@ -475,9 +475,9 @@ pub unsafe extern "C" fn mreg_model_tenant(
     error: *mut mreg_error,
 ) -> mreg_status {
     let label = || {
-        reading_registered(model, |locked, record| {
-            let partition = locked.partitions.get(record.partition).ok_or(Status::ERROR_INTERNAL)?;
-            Ok(partition.label.clone())
+        reading_registered(model, |locked, model| {
+            let partition = locked.partitions.get(locked.partition_of(model)).ok_or(Status::ERROR_INTERNAL)?;
+            locked.partitions.label(partition.label)
         })
     };
     // SAFETY: as the caller promises.

@@ -342,7 +342,7 @@ pub unsafe extern "C" fn mreg_owner_tenant(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let label = || locked_owner(owner).map(|(locked, index)| locked.owners[index].label.clone());
+    let label = || locked_owner(owner).and_then(|(locked, index)| locked.partitions.label(locked.owners[index].label));
     // SAFETY: as the caller promises.
     unsafe { guard_text(error, buffer, capacity, length, label) }
 }

@@ -5,6 +5,7 @@ use std::mem::size_of;
 
 use crate::core::handle::MAX_SLOTS;
 use crate::core::partition::MAX_LABEL;
+use crate::core::query;
 use crate::core::registry::{self, Options, resolve_locked};
 use crate::core::release;
 use crate::core::tenant::{Memory, Stats};
@@ -574,7 +575,7 @@ pub unsafe extern "C" fn mreg_registry_find_model(
         let out = unsafe { args::out(model, 0, "model") }?;
         // SAFETY: as the caller promises.
         let name = unsafe { args::text(name, name_length, "name") }?;
-        out.put(resolve_locked(registry)?.find_model(None, name.as_bytes())?);
+        out.put(query::find_model(registry, None, name.as_bytes())?);
         Ok(())
     };
     // SAFETY: as the caller promises.

@@ -5,7 +5,7 @@ use std::mem::size_of;
 use std::sync::Arc;
 
 use crate::core::handle::Tag;
-use crate::core::table::HandleTable;
+use crate::core::table::{HandleTable, Number};
 use crate::error::{Error, Result, Status};
 use crate::schema::{Json, ParseOptions, PropertyRef, Schema, StructureKind, builtin, json, type_text};
 
@@ -38,9 +38,22 @@ pub(crate) fn get(handle: mreg_schema) -> Result<Arc<Schema>> {
     SCHEMAS.get(handle)
 }
 
+/// The number of a schema's structure, without a lock.
+#[inline(always)]
+pub(crate) fn structure_number(handle: mreg_schema) -> Result<Number> {
+    SCHEMAS.number(handle)
+}
+
+/// Whether the schema has had that structure until now.
+#[inline(always)]
+pub(crate) fn still(handle: mreg_schema, read: Number) -> Result<()> {
+    if SCHEMAS.still(read) { Ok(()) } else { SCHEMAS.get(handle).map(drop) }
+}
+
 /// A new handle of a schema.
 pub(crate) fn insert(schema: Arc<Schema>) -> Result<mreg_schema> {
-    SCHEMAS.insert(schema).map_err(|(status, _)| status.into())
+    let structure = schema.structure_number()?;
+    SCHEMAS.insert_with(schema, Some(u64::from(structure))).map_err(|(status, _)| status.into())
 }
 
 /// Frees a handle.

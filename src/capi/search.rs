@@ -3,8 +3,7 @@
 use std::mem::size_of;
 
 use crate::core::current;
-use crate::core::query::StructureSearch;
-use crate::core::registry::resolve_locked;
+use crate::core::query::{self, StructureSearch};
 use crate::error::{Error, Status};
 
 use super::args::{self, Growable};
@@ -105,15 +104,15 @@ pub unsafe extern "C" fn mreg_registry_find_structure(
         let tenant = unsafe { args::text_in(options.tenant, "tenant") }?;
         let mut current = current::Code::NONE;
         let tenant = current::named_or_current(tenant, &mut current);
-        let schema = schema::get(options.schema)?;
+        let structure = schema::structure_number(options.schema)?;
         let ask = StructureSearch {
-            schema: &schema,
+            structure: structure.number as u32,
             tenant,
             strict: options.flags & MREG_FIND_STRICT != 0,
             pass_over: options.pass_over,
             pass_over_outside_global: options.pass_over_outside_global,
         };
-        out.put(resolve_locked(registry)?.find_structure(&ask)?);
+        out.put(query::find_structure(registry, &ask, || schema::still(options.schema, structure))?);
         Ok(())
     };
     // SAFETY: as the caller promises.

@@ -2,8 +2,8 @@
 
 use std::ffi::{c_char, c_void};
 
-use crate::core::snapshot::{self, Held};
-use crate::core::state::ModelRecord;
+use crate::core::registry::Locked;
+use crate::core::snapshot;
 use crate::error::Result;
 
 use super::args;
@@ -79,14 +79,10 @@ pub unsafe extern "C" fn mreg_snapshot_models(
 }
 
 /// Reads the model at a position of a snapshot, which the snapshot holds.
-fn reading<R>(
-    snapshot: mreg_snapshot,
-    position: usize,
-    read: impl FnOnce(&Held, &ModelRecord) -> Result<R>,
-) -> Result<R> {
+fn reading<R>(snapshot: mreg_snapshot, position: usize, read: impl FnOnce(&Locked, u32) -> Result<R>) -> Result<R> {
     let held = snapshot::get(snapshot)?;
     let model = held.model(position)?;
-    read(&held, &held.locked.models[model as usize])
+    read(&held.locked, model)
 }
 
 /// The name of the model at a position of a snapshot. Text as by `mreg_owner_name`.
@@ -104,7 +100,7 @@ pub unsafe extern "C" fn mreg_snapshot_name(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let name = || reading(snapshot, position, |held, record| held.locked.registry.names.text(record.name));
+    let name = || reading(snapshot, position, |locked, model| locked.model_name(model));
     // SAFETY: as the caller promises.
     unsafe { guard_text(error, buffer, capacity, length, name) }
 }
@@ -124,7 +120,7 @@ pub unsafe extern "C" fn mreg_snapshot_settings(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let settings = || reading(snapshot, position, |_, record| args::owned(record.settings()));
+    let settings = || reading(snapshot, position, |locked, model| args::owned(locked.record(model).settings()));
     // SAFETY: as the caller promises.
     unsafe { guard_text(error, buffer, capacity, length, settings) }
 }
@@ -147,7 +143,7 @@ pub unsafe extern "C" fn mreg_snapshot_schema(
     let work = || {
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(schema, 0, "schema") }?;
-        let found = reading(snapshot, position, |_, record| Ok(record.schema.clone()))?;
+        let found = reading(snapshot, position, |locked, model| Ok(locked.record(model).schema.clone()))?;
         if let Some(found) = found {
             out.put(schema::insert(found)?);
         }
@@ -197,7 +193,7 @@ pub unsafe extern "C" fn mreg_snapshot_user_data(
     let work = || {
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(user_data, std::ptr::null_mut(), "user_data") }?;
-        out.put(reading(snapshot, position, |_, record| Ok(record.user_data.0))?);
+        out.put(reading(snapshot, position, |locked, model| Ok(locked.record(model).user_data.0))?);
         Ok(())
     };
     // SAFETY: as the caller promises.

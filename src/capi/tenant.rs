@@ -4,6 +4,7 @@ use std::ffi::c_char;
 use std::mem::size_of;
 
 use crate::core::current;
+use crate::core::query;
 use crate::core::registry::resolve_locked;
 use crate::core::tenant::TenantInfo;
 
@@ -119,7 +120,9 @@ pub unsafe extern "C" fn mreg_tenant_get_info(
         let code = unsafe { args::text(code, code_length, "code") }?;
         let locked = resolve_locked(registry)?;
         let code = locked.tenant_code(code)?;
-        if let Some(info) = locked.partitions.find(code).and_then(|index| locked.tenant_info(index)) {
+        if let Some(index) = locked.partitions.find(code)
+            && let Some(info) = locked.tenant_info(index)?
+        {
             out.put(info.into());
         }
         Ok(())
@@ -149,7 +152,9 @@ pub unsafe extern "C" fn mreg_tenant_next(
         let out = unsafe { args::out_struct(info, "info") }?;
         let locked = resolve_locked(registry)?;
         let next = number.checked_add(1).and_then(|from| locked.partitions.since(from).next());
-        if let Some(info) = next.and_then(|index| locked.tenant_info(index)) {
+        if let Some(index) = next
+            && let Some(info) = locked.tenant_info(index)?
+        {
             out.put(info.into());
         }
         Ok(())
@@ -183,7 +188,7 @@ pub unsafe extern "C" fn mreg_tenant_find_model(
         let code = unsafe { args::text(code, code_length, "code") }?;
         // SAFETY: as the caller promises.
         let name = unsafe { args::text(name, name_length, "name") }?;
-        out.put(resolve_locked(registry)?.find_model(Some(code), name.as_bytes())?);
+        out.put(query::find_model(registry, Some(code), name.as_bytes())?);
         Ok(())
     };
     // SAFETY: as the caller promises.
@@ -217,8 +222,11 @@ pub unsafe extern "C" fn mreg_tenant_models(
         let room = unsafe { args::buffer(models, capacity, "models") }?;
         // SAFETY: as the caller promises.
         let code = unsafe { args::text(code, code_length, "code") }?;
-        let locked = resolve_locked(registry)?;
+        let mut locked = resolve_locked(registry)?;
         let partition = locked.partitions.find(locked.tenant_code(code)?);
+        if let Some(partition) = partition {
+            locked.partitions.touch(partition);
+        }
         let all = locked.models_in(partition.into_iter())?;
         for (to, from) in room.iter_mut().zip(&all) {
             to.write(*from);

@@ -125,13 +125,13 @@ impl Locked {
     fn replaces(&self, model: &ModelPlan, app: Option<&str>, tenant: &str) -> Result<bool> {
         let partition = self.partitions.find(self.tenant_code(tenant)?);
         let key = partition.zip(self.registry.names.known(model.name.as_bytes()));
-        Ok(!is_owned(model, app) && key.is_some_and(|key| self.ownerless.contains_key(&key)))
+        Ok(!is_owned(model, app) && key.is_some_and(|(partition, atom)| self.newest(atom, partition).is_some()))
     }
 
     /// Refuses a tenant that is the label of an owner's partition, where a model would be put into it.
     fn check_tenant(&self, plan: &Plan, app: Option<&str>, tenant: &str) -> Result<()> {
         let code = self.tenant_code(tenant)?;
-        if !self.partitions.is_reserved(code) || plan.models.iter().all(|model| is_owned(model, app)) {
+        if !self.partitions.is_of_owner(code) || plan.models.iter().all(|model| is_owned(model, app)) {
             return Ok(());
         }
         Err(Error::new(
@@ -186,7 +186,7 @@ impl Locked {
             let registry = self.registry;
             held.push(registry.names.intern(&mut self.names, model.name.as_bytes())?);
         }
-        self.ownerless.try_reserve(count).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
+        self.reserve_indices(count)?;
         self.make_records(count, gone)
     }
 

@@ -1,7 +1,5 @@
 //! What happens in a registry, as a watcher is told of it.
 
-use std::sync::Arc;
-
 use super::fallible;
 
 /// The longest name and the longest label in a change, in bytes.
@@ -52,8 +50,8 @@ pub struct Change {
     pub count: u64,
     /// The beginning of the name; `None` where there was no memory for it.
     pub name: Option<String>,
-    /// The label of the partition.
-    pub tenant: Option<Arc<str>>,
+    /// The label of the partition; `None` where there was no memory for it.
+    pub tenant: Option<String>,
 }
 
 impl Change {
@@ -69,14 +67,15 @@ impl Change {
             replaced: 0,
             count: 0,
             name: Some(String::new()),
-            tenant: None,
+            tenant: Some(String::new()),
         }
     }
 
     /// The same again; `None` where there is no memory, now or when it was made.
     pub fn copied(&self) -> Option<Change> {
         let name = Some(fallible::beginning(self.name.as_deref()?, MAX_TOLD)?);
-        Some(Change { name, tenant: self.tenant.clone(), ..*self })
+        let tenant = Some(fallible::beginning(self.tenant.as_deref()?, MAX_TOLD)?);
+        Some(Change { name, tenant, ..*self })
     }
 }
 

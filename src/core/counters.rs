@@ -11,22 +11,40 @@ use super::lock::{Rank, Ranked};
 use super::thread_end;
 
 #[repr(align(64))]
+#[derive(Default)]
 struct Line {
     hits: AtomicU64,
+    reused: AtomicU64,
+}
+
+/// What is counted.
+#[derive(Clone, Copy)]
+enum What {
+    Hit,
+    Reused,
 }
 
 impl Line {
+    #[inline(always)]
+    fn of(&self, what: What) -> &AtomicU64 {
+        match what {
+            What::Hit => &self.hits,
+            What::Reused => &self.reused,
+        }
+    }
+
     /// Only the thread that the line is lent to counts, so a load and a store are enough.
     #[inline(always)]
-    fn count(&self) {
-        self.hits.store(self.hits.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    fn count(&self, what: What) {
+        let count = self.of(what);
+        count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 }
 
 /// One registry's lines.
 pub struct Counters {
     lines: Ranked<Lines>,
-    shared: AtomicU64,
+    shared: Line,
 }
 
 struct Lines {
@@ -53,30 +71,41 @@ impl Counters {
     pub const fn new() -> Self {
         Counters {
             lines: Ranked::new(Rank::Counters, Lines { all: Vec::new(), free: Vec::new() }),
-            shared: AtomicU64::new(0),
+            shared: Line { hits: AtomicU64::new(0), reused: AtomicU64::new(0) },
         }
     }
 
     /// Counts one hit.
     #[inline(always)]
     pub fn hit(&'static self) {
+        self.count(What::Hit);
+    }
+
+    /// Counts one model that was found by its structure.
+    #[inline(always)]
+    pub fn reuse(&'static self) {
+        self.count(What::Reused);
+    }
+
+    #[inline(always)]
+    fn count(&'static self, what: What) {
         match LENT.get() {
-            Some((counters, line)) if std::ptr::eq(counters, self) => line.count(),
-            _ => self.hit_first(),
+            Some((counters, line)) if std::ptr::eq(counters, self) => line.count(what),
+            _ => self.count_first(what),
         }
     }
 
     #[cold]
-    fn hit_first(&'static self) {
+    fn count_first(&'static self, what: What) {
         give_back();
         // A line that is lent to a thread whose end is not heard of would never come back.
         if !thread_end::watch() {
-            self.shared.fetch_add(1, Ordering::Relaxed);
+            self.shared.of(what).fetch_add(1, Ordering::Relaxed);
             return;
         }
         let mut lines = self.lines.lock();
         let line = lines.free.pop().unwrap_or_else(|| {
-            let line: &'static Line = Box::leak(Box::new(Line { hits: AtomicU64::new(0) }));
+            let line: &'static Line = Box::leak(Box::default());
             lines.all.push(line);
             // As many can be returned as were lent, without memory.
             let missing = lines.all.len() - lines.free.len();
@@ -85,13 +114,22 @@ impl Counters {
         });
         drop(lines);
         LENT.set(Some((self, line)));
-        line.count();
+        line.count(what);
     }
 
     /// All hits counted so far.
     pub fn hits(&self) -> u64 {
+        self.sum(What::Hit)
+    }
+
+    /// All that was found by its structure so far.
+    pub fn reused(&self) -> u64 {
+        self.sum(What::Reused)
+    }
+
+    fn sum(&self, what: What) -> u64 {
         let lines = self.lines.lock();
-        lines.all.iter().map(|line| line.hits.load(Ordering::Relaxed)).sum::<u64>()
-            + self.shared.load(Ordering::Relaxed)
+        let all = lines.all.iter().copied().chain(std::iter::once(&self.shared));
+        all.map(|line| line.of(what).load(Ordering::Relaxed)).sum()
     }
 }

@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use crate::error::{Result, Status};
 
 use super::fallible::{Many, Text};
-use super::handle::{self, Parts, Tag};
 use super::owner::{APP, DATA_SOURCE};
 use super::registry::Locked;
 use super::snapshot;
@@ -59,7 +58,8 @@ impl Locked {
                 kind => self.kinds.get((kind - super::owner::FIRST_HOST_KIND) as usize).map_or("owner", |name| name),
             };
             let handle = self.registry.owner_handle(index as u32, record.uses);
-            let (name, label, since) = (&record.name, &record.label, Utc(record.registered_at));
+            let label = self.partitions.label(record.label).map_err(|_| fmt::Error)?;
+            let (name, since) = (&record.name, Utc(record.registered_at));
             report.line(format_args!("{kind} \"{name}\" of tenant \"{label}\", since {since}: {handle:#x}"))?;
         }
         for model in 0..self.models.len() as u32 {
@@ -86,9 +86,8 @@ impl Locked {
         if !registered && record.references <= u32::from(of_registry) {
             return Ok(());
         }
-        let parts = Parts { registry: self.registry.number, index: model, generation: handle::generation(record.uses) };
-        let handle = handle::encode(Tag::Model, parts);
-        let name = self.registry.names.text(record.name).map_err(|_| fmt::Error)?;
+        let handle = self.model_handle(model);
+        let name = self.model_name(model).map_err(|_| fmt::Error)?;
         let since = Utc(record.registered_at);
         let held = match u64::from(record.holds) {
             0 if registered => String::new(),
@@ -98,7 +97,9 @@ impl Locked {
         if !registered {
             return report.line(format_args!("model \"{name}\", not registered{held}, since {since}: {handle:#x}"));
         }
-        let tenant = self.partitions.get(record.partition).map_or("", |partition| &partition.label);
+        let label =
+            self.partitions.get(self.partition_of(model)).map(|partition| self.partitions.label(partition.label));
+        let tenant = label.transpose().map_err(|_| fmt::Error)?.unwrap_or_default();
         let owner = record.owner();
         if owner == NONE {
             return report

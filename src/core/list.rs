@@ -45,7 +45,7 @@ pub struct List {
     version: AtomicU64,
     /// Generation and `LIVE` in the low half, the owner's kind in the high half.
     identity: AtomicU64,
-    /// The registry's word under which the content holds; under any other the list is empty.
+    /// The registry's epoch in which the content holds; in any other the list is empty.
     valid: AtomicU64,
     stamp: AtomicU64,
     freshness: AtomicU64,
@@ -100,6 +100,8 @@ pub struct Ask<'a> {
     pub generation: u32,
     /// The kind that it is asked as, or [`ANY_KIND`].
     pub kind: u32,
+    /// The registry's epoch.
+    pub epoch: &'a AtomicU64,
     /// The registry's freshness word.
     pub registry_word: &'a AtomicU64,
 }
@@ -181,13 +183,14 @@ impl List {
         stamp: &mut Stamp,
         mut each: impl FnMut(usize, u32),
     ) -> Result<usize, Miss> {
+        let epoch = ask.epoch.load(Ordering::Acquire);
         let count = self.built(ask, which, stamp, |shape, used| {
             (0..used).for_each(|position| each(position, self.atom_at(shape, position)));
         })?;
         // An atom stands for the same name while the list has it, and no longer than until a clear, which leaves the list as
         // it is.
         fence(Ordering::Acquire);
-        if ask.registry_word.load(Ordering::Relaxed) == stamp.registry { Ok(count) } else { Err(Miss::Contended) }
+        if ask.epoch.load(Ordering::Relaxed) == epoch { Ok(count) } else { Err(Miss::Contended) }
     }
 
     /// Runs `each` over a list that can be answered from.
@@ -203,8 +206,9 @@ impl List {
             if which == Which::On && head.shape & PARTED != 0 {
                 return Err(Miss::Parted);
             }
+            // Before the epoch: a clear raises the epoch first.
             let registry = ask.registry_word.load(Ordering::Acquire);
-            let current = head.valid == registry || UNCHECKED;
+            let current = head.valid == ask.epoch.load(Ordering::Acquire) || UNCHECKED;
             if !current || head.shape & DIRTY != 0 {
                 return Err(Miss::Unbuilt);
             }
@@ -223,7 +227,7 @@ impl List {
     #[inline(always)]
     pub fn find(&self, ask: &Ask<'_>, atom: u32) -> Result<Option<u64>, Miss> {
         self.reading(ask.generation, |head| {
-            let current = head.valid == ask.registry_word.load(Ordering::Acquire);
+            let current = head.valid == ask.epoch.load(Ordering::Acquire);
             if !current || (ask.kind != ANY_KIND && ask.kind != head.kind) {
                 return Ok(None);
             }
@@ -385,8 +389,8 @@ impl List {
     }
 
     /// Whether what the list holds is of now, and not of before a clear.
-    pub fn is_valid(&self, registry_word: u64) -> bool {
-        self.valid.load(Ordering::Relaxed) == registry_word
+    pub fn is_valid(&self, epoch: u64) -> bool {
+        self.valid.load(Ordering::Relaxed) == epoch
     }
 
     /// How many entries there are, gaps included.
@@ -409,14 +413,14 @@ impl List {
     }
 
     /// Whether the list can be answered from as it is.
-    pub fn is_built(&self, registry_word: u64) -> bool {
-        self.is_valid(registry_word) && self.shape() & DIRTY == 0
+    pub fn is_built(&self, epoch: u64) -> bool {
+        self.is_valid(epoch) && self.shape() & DIRTY == 0
     }
 
     /// Empties the list of what it held before a clear. Gives the bytes of runs that were freed.
-    pub fn reset(&self, registry_word: u64) -> usize {
+    pub fn reset(&self, epoch: u64) -> usize {
         self.write(|| {
-            self.valid.store(registry_word, Ordering::Relaxed);
+            self.valid.store(epoch, Ordering::Relaxed);
             self.shape.store(DIRTY, Ordering::Relaxed);
         });
         self.free_runs()
@@ -539,10 +543,10 @@ impl List {
     }
 
     /// Builds the list: closes the gaps, tells each moved entry its new position, and gives the list its stamp.
-    pub fn build(&self, registry_word: u64, freshness: u64, moved: impl FnMut(u64, usize)) {
+    pub fn build(&self, epoch: u64, freshness: u64, moved: impl FnMut(u64, usize)) {
         self.write(|| {
             let shape = self.close_gaps(moved);
-            self.valid.store(registry_word, Ordering::Relaxed);
+            self.valid.store(epoch, Ordering::Relaxed);
             self.stamp.store(freshness, Ordering::Relaxed);
             self.freshness.store(freshness, Ordering::Relaxed);
             self.shape.store(shape & !DIRTY, Ordering::Relaxed);

@@ -77,8 +77,10 @@ impl<T: Atomics> Table<T> {
 
     /// Gives the memory behind the first `used` entries back to the system: they read as zeros from then on.
     ///
-    /// Readers may be reading them; they see the old bits or zeros.
-    pub fn discard(&self, used: u32) {
+    /// Readers may be reading them; they see the old bits or zeros. Gives how many of the first entries are still as they
+    /// were: the system takes back no less than a page.
+    pub fn discard(&self, used: u32) -> u32 {
+        let mut kept = 0;
         for chunk in 0..CHUNKS {
             let entries = 1_usize << (chunk + FIRST_CHUNK_BITS as usize);
             let begin = entries - (1 << FIRST_CHUNK_BITS);
@@ -89,8 +91,11 @@ impl<T: Atomics> Table<T> {
             if first.is_null() {
                 continue;
             }
-            give_back(first.cast(), entries * size_of::<T>());
+            if !give_back(first.cast(), entries * size_of::<T>()) {
+                kept = (begin + entries).min(used as usize) as u32;
+            }
         }
+        kept
     }
 }
 
@@ -125,15 +130,16 @@ const NO_RESERVE: libc::c_int = libc::MAP_NORESERVE;
 #[cfg(all(unix, not(miri), not(any(target_os = "linux", target_os = "android"))))]
 const NO_RESERVE: libc::c_int = 0;
 
-/// Gives the pages of memory that [`take`] mapped back to the system; smaller memory is kept as it is.
+/// Gives the pages of memory that [`take`] mapped back to the system; smaller memory is kept as it is. Gives whether it did.
 #[allow(unused_variables)]
-fn give_back(memory: *mut u8, bytes: usize) {
+fn give_back(memory: *mut u8, bytes: usize) -> bool {
     // Only Linux promises zeros afterwards; elsewhere the pages stay.
     #[cfg(all(any(target_os = "linux", target_os = "android"), not(miri)))]
     if bytes >= MAP_FROM {
-        // SAFETY: `memory` and `bytes` are a whole mapping of `take`; the mapping stays, its pages read as zeros.
-        unsafe { libc::madvise(memory.cast(), bytes, libc::MADV_DONTNEED) };
+        // SAFETY: `memory` and `bytes` are whole blocks of a mapping of `take`; the mapping stays, its pages read as zeros.
+        return unsafe { libc::madvise(memory.cast(), bytes, libc::MADV_DONTNEED) } == 0;
     }
+    false
 }
 
 /// A run of words, a power of two of them, whose address is kept in one word of its own.
@@ -222,7 +228,14 @@ pub fn allocate(words: usize) -> Result<Words, Status> {
             FREE_BYTES.fetch_sub(run.bytes(), Ordering::Relaxed);
             run
         }
-        None => cut(&mut free, order)?,
+        None => {
+            let run = cut(&mut free, order)?;
+            // Fresh from the system, a large one is zero already.
+            if run.bytes() >= BLOCK_BYTES {
+                return Ok(run);
+            }
+            run
+        }
     };
     drop(free);
     // Whoever still reads the run for its last owner, and sees one of the stores below, sees with it that the owner's
@@ -250,12 +263,27 @@ fn cut(free: &mut FreeRuns, order: u32) -> Result<Words, Status> {
 
 /// Returns a run for reuse; the pages of a large one go back to the system.
 pub fn free(run: Words) {
-    if run.is_empty() {
+    give_back_part(run, 0, run.len());
+    free_given_back(run);
+}
+
+/// Gives back to the system, of a large run that is about to be returned, the blocks that begin in a range of its words.
+pub fn give_back_part(run: Words, from: usize, to: usize) {
+    if run.bytes() < BLOCK_BYTES {
         return;
     }
-    let first = ptr::from_ref(&run.as_slice()[0]).cast_mut().cast();
-    if run.bytes() >= BLOCK_BYTES {
-        give_back(first, run.bytes());
+    let first: *mut u8 = ptr::from_ref(&run.as_slice()[0]).cast_mut().cast();
+    let blocks = |word: usize| (word * size_of::<AtomicU64>()).div_ceil(BLOCK_BYTES);
+    let (from, to) = (blocks(from), blocks(to).min(run.bytes() / BLOCK_BYTES));
+    if from < to {
+        give_back(first.wrapping_add(from * BLOCK_BYTES), (to - from) * BLOCK_BYTES);
+    }
+}
+
+/// Returns a run whose pages have gone back for reuse.
+pub fn free_given_back(run: Words) {
+    if run.is_empty() {
+        return;
     }
     let mut free = FREE.lock();
     let order = run.len().ilog2() as usize;

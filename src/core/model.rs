@@ -7,19 +7,17 @@ use crate::error::{Error, Result, Status};
 use crate::schema::Schema;
 
 use super::change::{Change, Kind};
-use super::clock;
 use super::due::{Due, DueList, UserData};
 use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
+use super::index::ModelKey;
 use super::list::List;
-use super::log::Level;
+use super::log::{self, Level};
+use super::memory::Table;
 use super::names::MAX_NAME;
 use super::owner::{DATA_SOURCE, check_text};
 use super::partition::{GLOBAL, MAX_LABEL};
 use super::registry::{self, Locked, Registry, misfit, model_word};
 use super::state::{ModelRecord, NONE, State};
-
-/// Bits of a partition's sequence number in a key of the index by name.
-const SEQUENCE_BITS: u32 = 39;
 
 /// What a new model is to be.
 pub struct NewModel<'a> {
@@ -43,16 +41,23 @@ pub struct NewModel<'a> {
     pub user_data: UserData,
 }
 
+/// The partition in which a model is to live: it is there, or its label is and it can be made.
+#[derive(Clone, Copy)]
+enum Home {
+    There(u32),
+    Prepared(u32),
+}
+
 /// Where a model is to live.
 #[derive(Clone, Copy)]
-struct Place {
-    data_source: u32,
-    app: u32,
-    partition: u32,
+pub(crate) struct Place {
+    pub data_source: u32,
+    pub app: u32,
+    pub partition: u32,
 }
 
 impl Place {
-    fn owner(self) -> u32 {
+    pub fn owner(self) -> u32 {
         if self.app != NONE { self.app } else { self.data_source }
     }
 }
@@ -81,72 +86,114 @@ pub fn is_valid(value: u64) -> bool {
     })
 }
 
-/// Tells the models whose entries moved in a list their new positions; `apart` for a list of models on a data source.
-fn moves(models: &mut [ModelRecord], apart: bool) -> impl FnMut(u64, usize) + '_ {
-    move |id, position| {
-        let record = &mut models[super::owner::index_of(id) as usize];
-        *(if apart { &mut record.position_on } else { &mut record.position }) = position as u32;
+/// Tells the models whose entries moved in a list their new positions.
+fn moves(keys: &Table<ModelKey>) -> impl FnMut(u64, usize) + '_ {
+    |id, position| {
+        if let Some(key) = keys.get(super::owner::index_of(id)) {
+            key.position.store(position as u32, Ordering::Relaxed);
+        }
     }
 }
 
-/// Stands for the structure of a model that has none.
-const NO_STRUCTURE: usize = 0;
-
-/// What stands for a schema's structure: while any schema has it, no other structure is at its address.
-pub(crate) fn structure_address(schema: &Schema) -> usize {
-    if schema.has_structure() { Arc::as_ptr(schema.structure()).addr() } else { NO_STRUCTURE }
+/// The same for a list of models on a data source that is kept apart.
+fn moves_apart(models: &mut [ModelRecord]) -> impl FnMut(u64, usize) + '_ {
+    |id, position| models[super::owner::index_of(id) as usize].position_on = position as u32
 }
 
-fn by_name_key(atom: u32, sequence: u64) -> u64 {
-    u64::from(atom) << SEQUENCE_BITS | sequence
+/// Checks a tenant's code.
+#[inline(always)]
+pub(super) fn check_code(code: &str) -> Result<()> {
+    if code.is_empty() { Ok(()) } else { check_text("tenant code", code, MAX_LABEL) }
+}
+
+/// Stands for the structure of a model that has none.
+pub(super) const NO_STRUCTURE: u32 = 0;
+
+/// What a model with this structure is found by.
+pub(crate) fn structure_key(structure: u32, strict: bool) -> u32 {
+    if structure == NO_STRUCTURE { NO_STRUCTURE } else { structure << 1 | u32::from(strict) }
 }
 
 impl Locked {
-    fn slot(&self, model: u32) -> Option<&'static AtomicU64> {
+    pub(super) fn slot(&self, model: u32) -> Option<&'static AtomicU64> {
         self.registry.models.get(model)
+    }
+
+    /// What searches look at of a model that was registered once.
+    pub fn key(&self, model: u32) -> &'static ModelKey {
+        static NONE_OF_ALL: ModelKey = ModelKey::new();
+        self.registry.keys.get(model).unwrap_or(&NONE_OF_ALL)
+    }
+
+    /// The atom of a model's name.
+    pub fn name_of(&self, model: u32) -> u32 {
+        self.key(model).name.load(Ordering::Relaxed)
+    }
+
+    /// The index of the partition that a model lives in.
+    pub fn partition_of(&self, model: u32) -> u32 {
+        self.key(model).partition.load(Ordering::Relaxed)
+    }
+
+    fn uses_of(&self, model: u32) -> u32 {
+        self.key(model).uses.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn position_of(&self, model: u32) -> usize {
+        self.key(model).position.load(Ordering::Relaxed) as usize
+    }
+
+    /// How often the slot of a model was used; `None` for one that never was there.
+    fn model_uses(&self, model: u32) -> Option<u32> {
+        (model < self.model_slots).then(|| self.uses_of(model))
     }
 
     /// Whether the record is of a model that is registered now.
     pub fn is_registered(&self, model: u32) -> bool {
         let Some(record) = self.models.get(model as usize) else { return false };
-        let word = self.registry.model_word(handle::generation(record.uses));
+        let word = self.registry.model_word(handle::generation(self.uses_of(model)));
         record.references > 0 && self.slot(model).is_some_and(|slot| slot.load(Ordering::Relaxed) == word)
     }
 
     /// The index of the registered model with this handle.
     pub fn model_index(&self, parts: Parts) -> Result<u32> {
-        let record = self.models.get(parts.index as usize);
-        match record {
-            Some(record) if handle::generation(record.uses) == parts.generation && self.is_registered(parts.index) => {
-                Ok(parts.index)
-            }
-            _ => Err(misfit(Tag::Model, parts, self.model_uses(parts.index))),
+        let known = self.model_uses(parts.index);
+        if known.map(handle::generation) == Some(parts.generation) && self.is_registered(parts.index) {
+            return Ok(parts.index);
         }
+        Err(misfit(Tag::Model, parts, known))
     }
 
     /// The index of the model with this handle, which is registered or held by the host.
     pub fn readable_model(&self, parts: Parts) -> Result<u32> {
-        match self.models.get(parts.index as usize) {
-            Some(record) if record.holds > 0 && handle::generation(record.uses) == parts.generation => Ok(parts.index),
-            _ => self.model_index(parts),
+        let is_held = self.models.get(parts.index as usize).is_some_and(|record| record.holds > 0);
+        if is_held && handle::generation(self.uses_of(parts.index)) == parts.generation {
+            return Ok(parts.index);
         }
+        self.model_index(parts)
+    }
+
+    /// What the registry knows of a model.
+    pub fn record(&self, model: u32) -> &ModelRecord {
+        &self.models[model as usize]
+    }
+
+    /// A model's name.
+    ///
+    /// # Errors
+    /// `ERROR_OUT_OF_MEMORY`.
+    pub fn model_name(&self, model: u32) -> Result<String> {
+        self.registry.names.text(self.name_of(model))
     }
 
     /// The handle of the model with this index.
     pub fn model_handle(&self, model: u32) -> u64 {
-        self.registry.model_handle(model, self.models[model as usize].uses)
+        self.registry.model_handle(model, self.uses_of(model))
     }
 
     /// The newest model of a name in a partition.
     pub fn newest(&self, atom: u32, partition: u32) -> Option<u32> {
-        let sequence = self.partitions.get(partition)?.sequence;
-        self.by_name.get(&by_name_key(atom, sequence)).copied()
-    }
-
-    /// The newest model of a name in the first partition that has one.
-    pub fn first_of_name(&self, atom: u32) -> Option<u32> {
-        let all = by_name_key(atom, 0)..=by_name_key(atom, (1 << SEQUENCE_BITS) - 1);
-        self.by_name.range(all).next().map(|(_, model)| *model)
+        self.registry.by_name.newest(&self.registry.keys, atom, partition)
     }
 
     /// Registers a model, in the place of one of that name where its owner has one; takes `due` when it succeeds.
@@ -167,62 +214,68 @@ impl Locked {
                 self.renew(owner);
             }
         }
-        let known = self.registry.names.known(new.name.as_bytes());
-        let home = self.home(data_source, app, &tenant);
+        let registry = self.registry;
+        let known = registry.names.known(new.name.as_bytes());
+        let home = self.home(data_source, app, tenant);
         let replaced = known.and_then(|atom| self.same_name(data_source, app, home, atom, NONE));
         if replaced.is_none() && self.live_models >= self.options.max_models {
             return Err(self.full("models", self.options.max_models));
         }
+        let structure = new.schema.as_ref().map_or(Ok(NO_STRUCTURE), |schema| schema.structure_number())?;
         self.reserve_lists(data_source, app, replaced)?;
-        let model = self.take_record(gone)?;
-        let registry = self.registry;
-        let atom = match registry.names.intern(&mut self.names, new.name.as_bytes()) {
-            Ok(atom) => atom,
-            Err(status) => {
+        self.reserve_indices(1)?;
+        let home = self.prepare_home(home, data_source, app, tenant)?;
+        let taken = self.take_record(gone).and_then(|model| {
+            let atom = registry.names.intern_known(&mut self.names, new.name.as_bytes(), known);
+            atom.map(|atom| (model, atom)).map_err(|status| {
                 self.list_free(model);
-                return Err(status.into());
-            }
-        };
+                status.into()
+            })
+        });
+        let (model, atom) = taken.inspect_err(|_| self.unprepare(home))?;
 
         // Nothing fails from here on.
-        let place = self.enter(data_source, app, home, &tenant);
         self.text_bytes += new.settings.as_ref().map_or(0, |settings| settings.len());
         if let Some(schema) = &new.schema {
             self.count_schema(schema);
         }
+        let key = self.key(model);
+        let uses = self.uses_of(model) + 1;
+        let generation = handle::generation(uses);
         let record = &mut self.models[model as usize];
-        record.uses += 1;
         record.references = 1;
         record.holds = 0;
-        record.name = atom;
-        (record.strict, record.marks) = (new.strict, new.marks);
         record.schema = new.schema;
-        record.settings = new.settings;
+        record.settings = new.settings.map(Box::new);
         record.user_data = new.user_data;
         record.due = due.take();
-        let (uses, generation) = (record.uses, handle::generation(record.uses));
         if let Some(due) = &mut record.due {
             due.name(registry.model_handle(model, uses));
             self.with_destructor += 1;
         }
         self.used_records += 1;
         self.live_models += 1;
+        // One list is one change by itself.
+        let one = app == NONE && (data_source == NONE || self.list_on(data_source).is_none());
+        let frozen = if one { self.change() } else { self.freeze(replaced.into_iter(), &[data_source, app]) };
+        let place = self.enter(data_source, app, home);
+        key.uses.store(uses, Ordering::Relaxed);
+        key.name.store(atom, Ordering::Relaxed);
+        key.structure.store(structure_key(structure, new.strict), Ordering::Relaxed);
+        key.marks.store(new.marks, Ordering::Relaxed);
         if let Some(slot) = self.slot(model) {
             slot.store(self.registry.model_word(generation), Ordering::Release);
         }
-        // One list is one change by itself.
-        let one = app == NONE && (data_source == NONE || self.list_on(data_source).is_none());
-        let frozen = if one { Vec::new() } else { self.freeze(replaced.into_iter(), &[data_source, app]) };
         self.link(model, place, replaced, true, gone);
         self.thaw(frozen);
-        if home.is_none() {
+        if matches!(home, Home::Prepared(_)) {
             self.log_new_tenant(model, gone);
         }
         if self.is_watched() {
             let kind = if replaced.is_some() { Kind::Replaced } else { Kind::Registered };
             self.tell_put(kind, model, replaced, gone);
         }
-        Ok(self.model_handle(model))
+        Ok(registry.model_handle(model, uses))
     }
 
     /// Gives a registered model other owners: same handle, at the end of the new owner's list.
@@ -242,17 +295,19 @@ impl Locked {
                 self.renew(owner);
             }
         }
-        let atom = self.models[model as usize].name;
-        let home = self.home(data_source, app, &tenant);
+        let atom = self.name_of(model);
+        let home = self.home(data_source, app, tenant);
         let replaced = self.same_name(data_source, app, home, atom, model);
         // A moved model goes to the end, also where it replaces one.
         self.reserve_lists(data_source, app, None)?;
+        self.reserve_indices(1)?;
+        let home = self.prepare_home(home, data_source, app, tenant)?;
         let frozen = self.freeze([Some(model), replaced].into_iter().flatten(), &[data_source, app]);
         self.unlink(model, None);
-        let place = self.enter(data_source, app, home, &tenant);
+        let place = self.enter(data_source, app, home);
         self.link(model, place, replaced, false, gone);
         self.thaw(frozen);
-        if home.is_none() {
+        if matches!(home, Home::Prepared(_)) {
             self.log_new_tenant(model, gone);
         }
         if self.is_watched() {
@@ -270,8 +325,11 @@ impl Locked {
     }
 
     fn log_new_tenant(&self, model: u32, gone: &mut DueList) {
-        if let Some(partition) = self.partitions.get(self.models[model as usize].partition) {
-            gone.log(Level::Debug, format_args!("tenant \"{}\" came to be", partition.label));
+        if log::wants(Level::Debug)
+            && let Some(partition) = self.partitions.get(self.partition_of(model))
+        {
+            let label = self.partitions.shown(partition.label);
+            gone.log(Level::Debug, format_args!("tenant \"{label}\" came to be"));
         }
     }
 
@@ -293,25 +351,25 @@ impl Locked {
 
     /// The tenant that a model with these owners is put into: one of its own only where it has none. A code that is the label
     /// of an owner's partition is refused: it would let whoever names tenants into it.
-    fn tenant_to_put_in(&self, code: &str, data_source: u32, app: u32) -> Result<String> {
+    fn tenant_to_put_in<'a>(&self, code: &'a str, data_source: u32, app: u32) -> Result<&'a str> {
         // Beside an owner it is ignored, whatever it is.
         if data_source != NONE || app != NONE {
-            return Ok(GLOBAL.to_owned());
+            return Ok(GLOBAL);
         }
         let tenant = self.tenant_code(code)?;
-        if self.partitions.is_reserved(tenant) {
+        if self.partitions.is_of_owner(tenant) {
             return Err(Error::new(
                 Status::ERROR_INVALID_NAME,
                 "tenant",
                 format!("tenant \"{tenant}\": the code is the label of an owner's partition (name that owner instead)"),
             ));
         }
-        Ok(tenant.to_owned())
+        Ok(tenant)
     }
 
     /// The code under which a tenant's models live: `global` for none, an empty and a reserved one.
     pub fn tenant_code<'a>(&self, code: &'a str) -> Result<&'a str> {
-        check_text("tenant code", code, MAX_LABEL)?;
+        check_code(code)?;
         let reserved = code.is_empty() || self.options.reserved_tenants.iter().any(|reserved| reserved == code);
         Ok(if reserved { GLOBAL } else { code })
     }
@@ -324,14 +382,41 @@ impl Locked {
         }
         let record = &self.owners[owner as usize];
         let counted = self.partitions.get(record.partition).filter(|known| known.sequence == record.counted_in);
-        if counted.is_some() { Some(record.partition) } else { self.partitions.find(&record.label) }
+        if counted.is_some() { Some(record.partition) } else { self.partitions.find_atom(record.label) }
+    }
+
+    /// Makes sure that the partition can be made where it is not there.
+    fn prepare_home(&mut self, home: Option<u32>, data_source: u32, app: u32, tenant: &str) -> Result<Home> {
+        let owner = if data_source != NONE { data_source } else { app };
+        match (home, owner) {
+            (Some(partition), _) => Ok(Home::There(partition)),
+            (None, NONE) => self.partitions.prepare_code(tenant).map(Home::Prepared),
+            (None, owner) => {
+                let label = self.owners[owner as usize].label;
+                self.partitions.prepare(label).map(|()| Home::Prepared(label))
+            }
+        }
+    }
+
+    fn unprepare(&mut self, home: Home) {
+        if let Home::Prepared(label) = home {
+            self.partitions.unprepare(label);
+        }
+    }
+
+    /// Makes sure that so many models more can be found.
+    pub fn reserve_indices(&mut self, more: usize) -> Result<()> {
+        let Registry { by_name, by_structure, changes, .. } = self.registry;
+        by_name.reserve(&self.by_name, changes, more)?;
+        Ok(by_structure.reserve(&self.by_structure, changes, more)?)
     }
 
     /// The model that one of this name with these owners replaces.
     fn same_name(&self, data_source: u32, app: u32, partition: Option<u32>, atom: u32, but: u32) -> Option<u32> {
         let owner = if app != NONE { app } else { data_source };
         let found = if owner == NONE {
-            self.ownerless.get(&(partition?, atom)).copied()
+            // Where one model has no owner, none has.
+            self.newest(atom, partition?)
         } else {
             let list = self.list_of(owner)?;
             list.position(atom).map(|at| super::owner::index_of(list.id_at(at)))
@@ -343,12 +428,12 @@ impl Locked {
     fn reserve_lists(&mut self, data_source: u32, app: u32, replaced: Option<u32>) -> Result<()> {
         let owner = if app != NONE { app } else { data_source };
         if owner == NONE {
-            return Ok(self.ownerless.try_reserve(1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?);
+            return Ok(());
         }
         if replaced.is_none()
             && let Some(list) = self.list_of(owner)
         {
-            list.tidy(moves(&mut self.state.models, false));
+            list.tidy(moves(&self.registry.keys));
             self.run_bytes += list.reserve()?;
         }
         if app != NONE && data_source != NONE {
@@ -359,7 +444,7 @@ impl Locked {
             && !in_place
             && let Some(list) = self.list_on(data_source)
         {
-            list.tidy(moves(&mut self.state.models, true));
+            list.tidy(moves_apart(&mut self.state.models));
             self.run_bytes += list.reserve()?;
         }
         Ok(())
@@ -374,10 +459,9 @@ impl Locked {
         let on = self.registry.lists_on.reserve(data_source)?;
         let record = &self.owners[data_source as usize];
         let (generation, kind) = (handle::generation(record.uses), record.kind);
-        let word = self.registry.word.load(Ordering::Relaxed);
-        let freshness = own.stamp(word).owner;
+        let freshness = own.stamp(0).owner;
         on.open(generation, kind, freshness, self.version_floor);
-        on.reset(word);
+        on.reset(self.registry.epoch.load(Ordering::Relaxed));
         for at in 0..own.used() {
             let id = own.id_at(at);
             if id == 0 {
@@ -391,7 +475,7 @@ impl Locked {
                 }
             }
             let model = super::owner::index_of(id);
-            let position = on.push(id, self.models[model as usize].name, freshness);
+            let position = on.push(id, self.name_of(model), freshness);
             self.models[model as usize].position_on = position as u32;
         }
         own.part();
@@ -401,11 +485,13 @@ impl Locked {
     }
 
     /// Puts the owners into the partition in which their models live; it is made if it is not there.
-    fn enter(&mut self, data_source: u32, app: u32, home: Option<u32>, tenant: &str) -> Place {
+    fn enter(&mut self, data_source: u32, app: u32, home: Home) -> Place {
         let counts = if data_source != NONE { data_source } else { app };
         let State { owners, partitions, .. } = &mut *self.state;
-        let label = || owners.get(counts as usize).map_or_else(|| tenant.into(), |owner| owner.label.clone());
-        let partition = home.unwrap_or_else(|| partitions.make(label(), data_source != NONE));
+        let partition = match home {
+            Home::There(partition) => partition,
+            Home::Prepared(label) => partitions.make(label, data_source != NONE),
+        };
         if let Some(owner) = owners.get_mut(counts as usize)
             && let Some(entered) = partitions.get_mut(partition)
             && owner.counted_in != entered.sequence
@@ -432,10 +518,11 @@ impl Locked {
                 return Err(self.full("models", MAX_SLOTS));
             }
             self.registry.models.reserve(model)?;
+            self.registry.keys.reserve(model)?;
             self.models.try_reserve(1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
-            let uses = self.model_uses(model).unwrap_or(0);
-            self.models.push(ModelRecord { uses, ..ModelRecord::free() });
-            if uses < MAX_USES {
+            self.models.push(ModelRecord::free());
+            self.model_slots = self.model_slots.max(model + 1);
+            if self.uses_of(model) < MAX_USES {
                 return Ok(model);
             }
         }
@@ -443,244 +530,9 @@ impl Locked {
 
     pub(super) fn list_free(&mut self, model: u32) {
         // A slot whose generations are used up is retired: it is never listed as free again.
-        let next = self.free_model;
-        let record = &mut self.models[model as usize];
-        if record.uses < MAX_USES {
-            record.next = next;
+        if self.uses_of(model) < MAX_USES {
+            self.models[model as usize].next = self.free_model;
             self.free_model = model;
-        }
-    }
-
-    /// Puts a model into its lists, its partition and the index by name; the one that it replaces goes.
-    fn link(&mut self, model: u32, place: Place, replaced: Option<u32>, in_place: bool, gone: &mut DueList) {
-        let id = self.model_handle(model);
-        let atom = self.models[model as usize].name;
-        let owner = place.owner();
-        let old = replaced.map(|old| {
-            let record = &self.models[old as usize];
-            (old, record.position as usize, record.data_source, record.position_on as usize)
-        });
-        // A model takes the place of the one it replaces; a moved one goes to the end.
-        let taken = old.filter(|_| in_place && owner != NONE);
-        let taken_on = taken.filter(|(_, _, source, _)| *source == place.data_source && place.data_source != NONE);
-
-        if owner != NONE {
-            let freshness = self.refresh(owner);
-            if let Some(list) = self.list_of(owner) {
-                self.count_invalidation(list);
-                let position = match taken {
-                    Some((_, position, ..)) => {
-                        list.replace(position, id, freshness);
-                        position
-                    }
-                    None => list.push(id, atom, freshness),
-                };
-                self.models[model as usize].position = position as u32;
-            }
-        }
-        if place.data_source != NONE
-            && let Some(list) = self.list_on(place.data_source)
-        {
-            let freshness = if place.data_source == owner {
-                self.list_of(owner).map_or(0, |own| own.stamp(0).owner)
-            } else {
-                self.refresh(place.data_source)
-            };
-            self.count_invalidation(list);
-            let position = match taken_on {
-                Some((_, _, _, position)) => {
-                    list.replace(position, id, freshness);
-                    position
-                }
-                None => list.push(id, atom, freshness),
-            };
-            self.models[model as usize].position_on = position as u32;
-            if place.data_source != owner
-                && let Some(own) = self.list_of(place.data_source)
-            {
-                own.note_freshness(freshness);
-            }
-        }
-        if let Some((old, ..)) = old {
-            self.unlink(old, Some((taken.is_some(), taken_on.is_some())));
-            self.forget_model(old, gone);
-        }
-        let record = &mut self.models[model as usize];
-        record.data_source = place.data_source;
-        record.app = place.app;
-        record.partition = place.partition;
-        record.registered_at = clock::wall_ms();
-        self.link_partition(model, atom, place);
-        self.registered_total += 1;
-    }
-
-    fn link_partition(&mut self, model: u32, atom: u32, place: Place) {
-        let structure = self.structure_of(model);
-        let state: &mut State = &mut self.state;
-        let Some(partition) = state.partitions.get_mut(place.partition) else { return };
-        let last = std::mem::replace(&mut partition.last, model);
-        if partition.first == NONE {
-            partition.first = model;
-        }
-        partition.models += 1;
-        *partition.structures.entry(structure).or_default() += 1;
-        if structure != NO_STRUCTURE {
-            let strict = state.models[model as usize].strict;
-            let alike = state.by_structure.insert((structure, strict, partition.sequence), model).unwrap_or(NONE);
-            if alike != NONE {
-                state.models[alike as usize].newer_alike = model;
-            }
-            let record = &mut state.models[model as usize];
-            (record.older_alike, record.newer_alike) = (alike, NONE);
-        }
-        let key = by_name_key(atom, partition.sequence);
-        let older = state.by_name.insert(key, model).unwrap_or(NONE);
-        if older == NONE {
-            partition.names += 1;
-        } else {
-            state.models[older as usize].newer = model;
-        }
-        if last != NONE {
-            state.models[last as usize].next = model;
-        }
-        let record = &mut state.models[model as usize];
-        (record.previous, record.next) = (last, NONE);
-        (record.older, record.newer) = (older, NONE);
-        if place.owner() == NONE {
-            state.ownerless.insert((place.partition, atom), model);
-        }
-        let registered_at = self.models[model as usize].registered_at;
-        self.partitions.touch_at(place.partition, registered_at);
-    }
-
-    /// What stands for the model's structure.
-    fn structure_of(&self, model: u32) -> usize {
-        self.models[model as usize].schema.as_deref().map_or(NO_STRUCTURE, structure_address)
-    }
-
-    /// Takes a model out of its lists, its partition and the index by name. `kept` says which of its two places in
-    /// lists another model has already.
-    fn unlink(&mut self, model: u32, kept: Option<(bool, bool)>) {
-        let (kept_own, kept_on) = kept.unwrap_or_default();
-        let record = &self.models[model as usize];
-        let (atom, owner, source) = (record.name, record.owner(), record.data_source);
-        let (position, position_on) = (record.position as usize, record.position_on as usize);
-        if owner != NONE && !kept_own {
-            let freshness = self.refresh(owner);
-            if let Some(list) = self.list_of(owner) {
-                self.count_invalidation(list);
-                list.remove(position, freshness);
-            }
-            if let Some(on) = self.list_on(owner) {
-                on.note_freshness(freshness);
-            }
-        }
-        if source != NONE
-            && !kept_on
-            && let Some(on) = self.list_on(source)
-        {
-            let freshness = self.refresh(source);
-            self.count_invalidation(on);
-            on.remove(position_on, freshness);
-            if let Some(own) = self.list_of(source) {
-                own.note_freshness(freshness);
-            }
-        }
-        self.unlink_partition(model, atom);
-    }
-
-    fn unlink_partition(&mut self, model: u32, atom: u32) {
-        let structure = self.structure_of(model);
-        let state: &mut State = &mut self.state;
-        let record = &state.models[model as usize];
-        let (index, previous, next, older, newer) =
-            (record.partition, record.previous, record.next, record.older, record.newer);
-        let ownerless = record.owner() == NONE;
-        let Some(partition) = state.partitions.get_mut(index) else { return };
-        partition.models -= 1;
-        if let Some(count) = partition.structures.get_mut(&structure) {
-            *count -= 1;
-            if *count == 0 {
-                partition.structures.remove(&structure);
-            }
-        }
-        if partition.first == model {
-            partition.first = next;
-        }
-        if partition.last == model {
-            partition.last = previous;
-        }
-        if structure != NO_STRUCTURE {
-            let record = &state.models[model as usize];
-            let key = (structure, record.strict, partition.sequence);
-            let (older, newer) = (record.older_alike, record.newer_alike);
-            match (older, newer) {
-                (NONE, NONE) => drop(state.by_structure.remove(&key)),
-                (_, NONE) => drop(state.by_structure.insert(key, older)),
-                _ => state.models[newer as usize].older_alike = older,
-            }
-            if older != NONE {
-                state.models[older as usize].newer_alike = newer;
-            }
-        }
-        let key = by_name_key(atom, partition.sequence);
-        if newer == NONE {
-            if older == NONE {
-                state.by_name.remove(&key);
-                partition.names -= 1;
-            } else {
-                state.by_name.insert(key, older);
-            }
-        }
-        let models = &mut state.models;
-        for (at, value) in [(newer, older)] {
-            if at != NONE {
-                models[at as usize].older = value;
-            }
-        }
-        if older != NONE {
-            models[older as usize].newer = newer;
-        }
-        if previous != NONE {
-            models[previous as usize].next = next;
-        }
-        if next != NONE {
-            models[next as usize].previous = previous;
-        }
-        // The place may be another model's by now.
-        if ownerless && state.ownerless.get(&(index, atom)) == Some(&model) {
-            state.ownerless.remove(&(index, atom));
-        }
-    }
-
-    /// Keeps readers away from the lists of these owners, and from those that these models are in, until [`Locked::thaw`]:
-    /// what is changed meanwhile is one change to them.
-    pub fn freeze(&self, models: impl Iterator<Item = u32>, owners: &[u32]) -> Vec<u32> {
-        let mut frozen = Vec::new();
-        let of_models = models.flat_map(|model| {
-            let record = &self.models[model as usize];
-            [record.data_source, record.app]
-        });
-        for owner in of_models.chain(owners.iter().copied()).filter(|owner| *owner != NONE) {
-            // Without memory to remember it by, the change is seen step by step.
-            if frozen.try_reserve(1).is_err() {
-                break;
-            }
-            let lists = [self.list_of(owner), self.list_on(owner)];
-            // Both have to be frozen, so no short cut.
-            if lists.into_iter().flatten().filter(|list| list.freeze()).count() > 0 {
-                frozen.push(owner);
-            }
-        }
-        frozen
-    }
-
-    /// Lets readers in again.
-    pub fn thaw(&self, frozen: Vec<u32>) {
-        for owner in frozen {
-            for list in [self.registry.lists.get(owner), self.registry.lists_on.get(owner)].into_iter().flatten() {
-                list.thaw();
-            }
         }
     }
 
@@ -718,16 +570,15 @@ impl Locked {
         if record.references > 0 {
             return;
         }
-        let atom = record.name;
         let (schema, settings) = (record.schema.take(), record.settings.take());
         record.user_data = UserData(std::ptr::null_mut());
-        (record.partition, record.data_source, record.app) = (NONE, NONE, NONE);
+        (record.data_source, record.app) = (NONE, NONE);
         gone.extend(record.due.take());
         if let Some(schema) = schema {
             self.uncount_schema(&schema);
         }
         self.text_bytes -= settings.map_or(0, |settings| settings.len());
-        let registry = self.registry;
+        let (registry, atom) = (self.registry, self.name_of(model));
         registry.names.release(&mut self.names, atom);
         self.used_records -= 1;
         self.list_free(model);
@@ -787,8 +638,25 @@ impl Locked {
         Ok(())
     }
 
-    /// Takes back what a clear left behind: looks at `steps` records and frees those.
+    /// Takes back what a clear left behind: looks at `steps` records of models and of partitions and frees those, and as many
+    /// entries of the indices.
+    #[inline]
     pub fn reclaim(&mut self, steps: u32, gone: &mut DueList) {
+        if self.left_behind > 0 || !self.old_indices.is_empty() || self.partitions.is_left_behind() {
+            self.reclaim_some(steps, gone);
+        }
+    }
+
+    #[cold]
+    fn reclaim_some(&mut self, steps: u32, gone: &mut DueList) {
+        self.partitions.reclaim(steps);
+        // As many entries as fit a page, which is what the system takes back at a time.
+        let entries = (steps as usize).saturating_mul(4);
+        if let Some(old) = self.old_indices.last_mut()
+            && old.reclaim(entries)
+        {
+            self.old_indices.pop();
+        }
         let epoch = self.registry.epoch.load(Ordering::Relaxed);
         let mut steps = steps;
         while steps > 0 && self.left_behind > 0 && (self.cursor as usize) < self.models.len() {
@@ -808,17 +676,21 @@ impl Locked {
     /// The lists that an owner's models are in, for those who build them.
     pub fn build(&mut self, owner: u32, on: bool) {
         self.renew(owner);
-        let word = self.registry.word.load(Ordering::Relaxed);
+        let epoch = self.registry.epoch.load(Ordering::Relaxed);
         let lists: [Option<&'static List>; 2] = [self.list_of(owner), self.list_on(owner)];
         let list = if on { lists[1].or(lists[0]) } else { lists[0] };
         let Some(list) = list else { return };
-        if list.is_built(word) {
+        if list.is_built(epoch) {
             self.locked_hits += 1;
             return;
         }
         let freshness = self.refresh(owner);
         let apart = lists[1].is_some_and(|other| std::ptr::eq(other, list));
-        list.build(word, freshness, moves(&mut self.state.models, apart));
+        if apart {
+            list.build(epoch, freshness, moves_apart(&mut self.state.models));
+        } else {
+            list.build(epoch, freshness, moves(&self.registry.keys));
+        }
         for other in lists.into_iter().flatten().filter(|other| !std::ptr::eq(*other, list)) {
             other.note_freshness(freshness);
         }
@@ -831,9 +703,9 @@ impl Locked {
     fn note_use(&mut self, list: &List) {
         let mut last = NONE;
         for at in 0..list.used() {
-            let partition = self.state.models[super::owner::index_of(list.id_at(at)) as usize].partition;
+            let partition = self.partition_of(super::owner::index_of(list.id_at(at)));
             if partition != last {
-                self.state.partitions.touch(partition);
+                self.partitions.touch(partition);
                 last = partition;
             }
         }

@@ -79,8 +79,11 @@ pub struct NameCounts {
     live: u32,
     /// Places of the index that are not empty, gaps included.
     filled: u32,
+    /// What a version is at least: higher than any was whose slot's memory was given back, for a reader that was stopped
+    /// since then. Even.
+    floor: u32,
     /// Bytes of the runs of long names.
-    pub long_bytes: usize,
+    long_bytes: usize,
 }
 
 const GAP: u64 = u32::MAX as u64;
@@ -242,10 +245,30 @@ impl Names {
     /// # Errors
     /// `ERROR_OUT_OF_MEMORY`, `ERROR_FULL`; nothing was changed.
     pub fn intern(&self, counts: &mut NameCounts, name: &[u8]) -> Result<u32, Status> {
-        if let Some(atom) = self.known(name) {
-            counts.uses[atom as usize] += 1;
-            return Ok(atom);
+        let known = self.known(name);
+        self.intern_known(counts, name, known)
+    }
+
+    /// As [`Names::intern`], for a name that was looked for under the same lock.
+    ///
+    /// # Errors
+    /// `ERROR_OUT_OF_MEMORY`, `ERROR_FULL`; nothing was changed.
+    pub fn intern_known(&self, counts: &mut NameCounts, name: &[u8], known: Option<u32>) -> Result<u32, Status> {
+        match known {
+            Some(atom) => {
+                self.hold(counts, atom);
+                Ok(atom)
+            }
+            None => self.add(counts, name),
         }
+    }
+
+    /// One more use of an atom that stands for a name.
+    pub fn hold(&self, counts: &mut NameCounts, atom: u32) {
+        counts.uses[atom as usize] += 1;
+    }
+
+    fn add(&self, counts: &mut NameCounts, name: &[u8]) -> Result<u32, Status> {
         self.make_room(counts)?;
         let fresh = counts.free == 0;
         let atom = if fresh { counts.uses.len().max(1) as u32 } else { counts.free };
@@ -274,7 +297,7 @@ impl Names {
         for (at, word) in words.iter().enumerate().take(name.len().div_ceil(8)) {
             word.store(word_at(name, at), Ordering::Relaxed);
         }
-        slot.version.store(slot.version.load(Ordering::Relaxed) + 1, Ordering::Release);
+        slot.version.store(slot.version.load(Ordering::Relaxed).max(counts.floor) + 1, Ordering::Release);
         insert(self.run().as_slice(), hash(name), atom);
         counts.filled += 1;
         Ok(atom)
@@ -311,6 +334,20 @@ impl Names {
         if counts.live == 0 {
             self.shrink(counts);
         }
+    }
+
+    /// Gives the memory of the slots back when there is no name left.
+    pub fn discard(&self, counts: &mut NameCounts) {
+        if !counts.is_empty() {
+            return;
+        }
+        let slots = counts.slots as u32;
+        let versions =
+            (1..=slots).filter_map(|atom| self.atoms.get(atom)).map(|atom| atom.version.load(Ordering::Relaxed));
+        let highest = versions.max().unwrap_or(0);
+        counts.floor = counts.floor.max(highest.next_multiple_of(2));
+        // Atom 0 is none.
+        counts.slots = self.atoms.discard(slots + 1).saturating_sub(1) as usize;
     }
 
     /// Gives the index back when there is no name left.
@@ -356,9 +393,14 @@ impl NameCounts {
         self.slots
     }
 
-    /// How many names there are.
-    pub fn live(&self) -> u32 {
-        self.live
+    /// Whether there is no name.
+    pub fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// The bytes that names take.
+    pub fn bytes(&self) -> usize {
+        self.long_bytes + self.live as usize * size_of::<u64>()
     }
 }
 

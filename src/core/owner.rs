@@ -1,7 +1,7 @@
 //! Owners: data sources, apps, and the kinds that a host registers.
 
+use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 
 use crate::error::{Error, Result, Status};
 
@@ -11,7 +11,7 @@ use super::due::{Due, DueList, UserData};
 use super::fallible;
 use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
 use super::list::{List, live_identity};
-use super::log::Level;
+use super::log::{self, Level};
 use super::names::MAX_NAME;
 use super::partition::{DataSourceConfig, MAX_CONNECTOR, MAX_FIELD, MAX_LABEL};
 use super::registry::{self, Locked, Registry, misfit};
@@ -164,7 +164,7 @@ impl Locked {
 
     /// Counts that a list, which could be answered from until now, no longer can.
     pub fn count_invalidation(&mut self, list: &List) {
-        if list.is_built(self.registry.word.load(Ordering::Relaxed)) {
+        if list.is_built(self.registry.epoch.load(Ordering::Relaxed)) {
             self.built_lists -= 1;
             self.invalidations += 1;
         }
@@ -172,9 +172,9 @@ impl Locked {
 
     /// Empties an owner's lists of what was built before a clear, if that has not been done.
     pub fn renew(&mut self, owner: u32) {
-        let word = self.registry.word.load(Ordering::Relaxed);
+        let epoch = self.registry.epoch.load(Ordering::Relaxed);
         let Some(list) = self.list_of(owner) else { return };
-        if list.is_valid(word) {
+        if list.is_valid(epoch) {
             return;
         }
         if let Some(on) = self.list_on(owner) {
@@ -182,7 +182,7 @@ impl Locked {
         }
         self.join_lists(owner);
         self.owners[owner as usize].snapshots = [Weak::new(), Weak::new()];
-        let freed = list.reset(word);
+        let freed = list.reset(epoch);
         self.run_bytes -= freed;
     }
 
@@ -210,12 +210,13 @@ impl Locked {
             self.list_free_owner(index);
             return Err(taken.0.err().or(taken.1.err()).unwrap_or(Status::ERROR_OUT_OF_MEMORY).into());
         };
-        let (configuration, label) = if new.kind == DATA_SOURCE {
+        let labelled = if new.kind == DATA_SOURCE {
             self.partitions.enter(fields)
         } else {
-            (NONE, self.partitions.reserve_owner_label(&kind_name))
+            self.partitions.reserve_owner_label(&kind_name).map(|label| (NONE, label))
         };
-        self.text_bytes += new.name.len() + label.len();
+        let (configuration, label) = labelled.inspect_err(|_| self.list_free_owner(index))?;
+        self.text_bytes += new.name.len();
         let record = &mut self.owners[index as usize];
         record.uses += 1;
         record.live = true;
@@ -346,22 +347,22 @@ impl Locked {
         let record = &mut self.owners[index as usize];
         record.live = false;
         record.snapshots = [Weak::new(), Weak::new()];
-        let (name, label, configuration) = (
-            std::mem::take(&mut record.name),
-            std::mem::replace(&mut record.label, Arc::from("")),
-            record.configuration,
-        );
+        let (name, label, configuration) =
+            (std::mem::take(&mut record.name), std::mem::take(&mut record.label), record.configuration);
         due.extend(record.due.take());
-        due.log(Level::Debug, format_args!("owner \"{name}\" of tenant \"{label}\" was released"));
+        if log::wants(Level::Debug) {
+            let tenant = self.partitions.shown(label);
+            due.log(Level::Debug, format_args!("owner \"{name}\" of tenant \"{tenant}\" was released"));
+        }
         if self.is_watched() {
             let owner = handle::encode(Tag::Owner, parts);
-            let name = fallible::beginning(&name, MAX_TOLD);
-            let change = Change { owner, name, tenant: Some(label.clone()), ..Change::new(Kind::OwnerReleased) };
+            let (name, tenant) = (fallible::beginning(&name, MAX_TOLD), self.partitions.label(label).ok());
+            let change = Change { owner, name, tenant, ..Change::new(Kind::OwnerReleased) };
             self.tell(Some(change), due);
         }
-        self.text_bytes -= name.len() + label.len();
+        self.text_bytes -= name.len();
         if configuration == NONE {
-            self.partitions.free_owner_label(&label);
+            self.partitions.free_owner_label(label);
         } else {
             self.partitions.leave(configuration);
         }
@@ -382,7 +383,7 @@ impl Locked {
     pub fn drop_models_about(&mut self, owner: u32, partition: Option<u32>, due: &mut DueList) {
         // What is taken out leaves a gap, so that the others keep their places.
         for model in self.models_about(owner) {
-            if partition.is_none_or(|partition| self.models[model as usize].partition == partition) {
+            if partition.is_none_or(|partition| self.partition_of(model) == partition) {
                 self.drop_model(model, due);
             }
         }

@@ -1,12 +1,18 @@
 //! Partitions: where models live, and which configurations of data sources share one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use md5::{Digest, Md5};
 
+use crate::error::{Result, Status};
+
 use super::clock;
+use super::fallible::beginning;
+use super::index::MAX_SEQUENCE;
+use super::names::{KEYS, NameCounts, SLOT_BYTES};
+use super::places::{Label, OF_OWNER, Places, RESERVED, Slot};
 use super::state::NONE;
 
 /// The label of the partition of models that have no other.
@@ -107,12 +113,18 @@ impl Fields {
     }
 }
 
+/// How long a tick lasts at the least, in milliseconds.
+pub(super) const TICK: u64 = 1000;
+/// How many ticks that lasted longer are remembered.
+const LONG_TICKS: usize = 64;
+
 /// A partition.
 pub(crate) struct Partition {
-    pub label: Arc<str>,
+    /// The atom of the label.
+    pub label: u32,
+    pub data_source: bool,
     /// Partitions in the order they came to be; `global` is 0.
     pub sequence: u64,
-    pub data_source: bool,
     /// Owners that count in it.
     pub members: u32,
     /// The models in it, oldest and newest.
@@ -121,167 +133,448 @@ pub(crate) struct Partition {
     pub models: u32,
     /// Distinct names in it.
     pub names: u32,
-    /// How many of its models have a structure, by its address; 0 stands for having none.
-    pub structures: HashMap<usize, u32>,
+    /// Distinct structures in it.
+    pub structures: u32,
+    /// Models without a structure, which count as one structure.
+    pub plain: u32,
     pub created_at: i64,
-    pub last_used_at: i64,
+    last_used_at: i64,
     /// The same on the clock that idle time is measured by.
-    pub last_used: u64,
+    last_used: u64,
 }
 
 struct Configuration {
     fields: Fields,
-    label: Arc<str>,
+    label: u32,
     owners: u32,
+}
+
+/// When a partition was last used.
+#[derive(Clone, Copy)]
+pub(crate) struct LastUsed {
+    /// How long ago, by the clock that idle time is measured by.
+    pub idle_ms: u64,
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
 }
 
 /// A registry's partitions, and the labels that are taken.
 pub(crate) struct Partitions {
+    places: &'static Places,
+    labels: NameCounts,
     slots: Vec<Option<Partition>>,
+    /// How many slots were ever used, since their memory was last given back.
+    slots_used: u32,
     free: Vec<u32>,
-    by_label: HashMap<Arc<str>, u32>,
-    by_sequence: BTreeMap<u64, u32>,
+    /// Sequence numbers with the partitions' indices; `NONE` in the place of one that went.
+    order: Vec<(u64, u32)>,
+    gone_of_order: usize,
     next_sequence: u64,
+    /// How many of `slots` a clear left behind, and where to look for the next one.
+    left_behind: usize,
+    cursor: usize,
     configurations: Vec<Option<Configuration>>,
     free_configurations: Vec<u32>,
-    by_fields: HashMap<Fields, u32>,
-    /// Labels that stand for a configuration or an owner, also while they have no partition.
-    reserved: HashMap<Arc<str>, ()>,
+    by_fields: HashMap<Fields, u32, ahash::RandomState>,
     next_owner_id: u64,
-    /// Where the clock that idle time is measured by was made to stand; `None` for the system's.
-    clock: Option<u64>,
-    pub text_bytes: usize,
+    reserved_codes: Vec<u32>,
+    /// What the reserved codes take, which is the registry's as long as it is there.
+    reserved_code_bytes: usize,
+    /// Ticks that lasted much longer than they should, oldest first: when they began and ended.
+    long_ticks: VecDeque<(u64, u64)>,
+    /// Structures of all partitions, each counted in every one that has it.
+    pub structures: usize,
+    field_bytes: usize,
 }
 
-impl Default for Partitions {
-    fn default() -> Self {
-        let mut partitions = Partitions::none();
-        partitions.make(GLOBAL.into(), false);
-        partitions.text_bytes = 0;
-        partitions
-    }
-}
+static NOWHERE: Places = Places::new();
 
 impl Partitions {
     /// Those of no registry: not even `global`, and no memory.
     pub fn none() -> Self {
         Partitions {
+            places: &NOWHERE,
+            labels: NameCounts::default(),
             slots: Vec::new(),
+            slots_used: 0,
             free: Vec::new(),
-            by_label: HashMap::new(),
-            by_sequence: BTreeMap::new(),
+            order: Vec::new(),
+            gone_of_order: 0,
             next_sequence: 0,
+            left_behind: 0,
+            cursor: 0,
             configurations: Vec::new(),
             free_configurations: Vec::new(),
-            by_fields: HashMap::new(),
-            reserved: HashMap::new(),
+            by_fields: HashMap::with_hasher(KEYS.clone()),
             next_owner_id: 1,
-            clock: None,
-            text_bytes: 0,
+            reserved_codes: Vec::new(),
+            reserved_code_bytes: 0,
+            long_ticks: VecDeque::new(),
+            structures: 0,
+            field_bytes: 0,
         }
+    }
+
+    /// Those of a new registry, with tenant codes that stand for `global`.
+    ///
+    /// # Errors
+    /// `ERROR_OUT_OF_MEMORY`, `ERROR_FULL`.
+    pub fn open(&mut self, places: &'static Places, reserved: &[String]) -> Result<()> {
+        // Sequence numbers and how often labels were used go on: a reader may still look at what was.
+        let (labels, next, slots_used) = (std::mem::take(&mut self.labels), self.next_sequence.max(1), self.slots_used);
+        *self = Partitions { places, labels, next_sequence: next, slots_used, ..Partitions::none() };
+        places.first.store(next, Ordering::Relaxed);
+        places.standing.store(0, Ordering::Relaxed);
+        places.tick.store(self.now() + 1, Ordering::Relaxed);
+        self.reserve(NO_LABEL)?;
+        self.make_global();
+        for code in reserved {
+            let atom = self.intern(code)?;
+            self.reserved_codes.push(atom);
+            self.mark(atom, RESERVED);
+        }
+        self.reserved_code_bytes = self.labels.bytes();
+        Ok(())
+    }
+
+    /// Gives everything up.
+    pub fn close(&mut self) {
+        for atom in std::mem::take(&mut self.reserved_codes) {
+            self.unmark(atom);
+        }
+        // What is left of the labels is what their slots keep.
+        let (labels, next, slots_used) = (std::mem::take(&mut self.labels), self.next_sequence, self.slots_used);
+        *self = Partitions { labels, next_sequence: next, slots_used, ..Partitions::none() };
+    }
+
+    fn intern(&mut self, label: &str) -> Result<u32> {
+        let atom = self.places.labels.intern(&mut self.labels, label.as_bytes())?;
+        let room = self.places.by_label.reserve(atom);
+        if let Err(status) = room {
+            self.places.labels.release(&mut self.labels, atom);
+            return Err(status.into());
+        }
+        Ok(atom)
+    }
+
+    fn mark(&self, atom: u32, means: u32) {
+        if let Some(label) = self.places.by_label.get(atom) {
+            label.means.store(means, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes back what a label means, and the use of it.
+    fn unmark(&mut self, atom: u32) {
+        self.mark(atom, 0);
+        self.places.labels.release(&mut self.labels, atom);
     }
 
     /// Milliseconds on the clock that idle time is measured by.
     pub fn now(&self) -> u64 {
-        self.clock.unwrap_or_else(clock::monotonic_ms)
+        self.places.standing.load(Ordering::Relaxed).checked_sub(1).unwrap_or_else(clock::monotonic_ms)
+    }
+
+    /// Begins a new tick, if this one has lasted long enough.
+    pub fn advance(&mut self, now: u64) {
+        let begun = self.places.tick.load(Ordering::Relaxed).saturating_sub(1);
+        if now >= begun.saturating_add(TICK) {
+            self.end_tick(begun, now);
+            self.places.tick.store(now.saturating_add(1), Ordering::Relaxed);
+        }
+    }
+
+    fn end_tick(&mut self, begun: u64, now: u64) {
+        if now <= begun.saturating_add(2 * TICK) || self.long_ticks.try_reserve(1).is_err() {
+            return;
+        }
+        self.long_ticks.push_back((begun, now));
+        // Two become one: what was used in them counts as used at the end of the later one.
+        if self.long_ticks.len() > LONG_TICKS
+            && let Some((oldest, _)) = self.long_ticks.pop_front()
+            && let Some((begun, _)) = self.long_ticks.front_mut()
+        {
+            *begun = oldest;
+        }
     }
 
     /// Lets that clock stand at a number of milliseconds, or run as the system's does. What was used later than it says
     /// now counts as used now: a clock that was put back keeps nothing for longer.
     pub fn set_clock(&mut self, milliseconds: Option<u64>) {
-        self.clock = milliseconds;
+        let places = self.places;
+        let (before, begun) = (self.now(), places.tick.load(Ordering::Relaxed).saturating_sub(1));
+        self.end_tick(begun, before);
+        places.standing.store(milliseconds.map_or(0, |standing| standing.saturating_add(1)), Ordering::Relaxed);
         let now = self.now();
-        for partition in self.slots.iter_mut().flatten() {
-            partition.last_used = partition.last_used.min(now);
+        if now < before {
+            self.long_ticks.clear();
+            for (index, partition) in (0..).zip(&mut self.slots) {
+                if let Some(partition) = partition {
+                    partition.last_used = partition.last_used.min(now);
+                }
+                if let Some(slot) = places.slots.get(index) {
+                    slot.note.fetch_min(now + 1, Ordering::Relaxed);
+                }
+            }
         }
+        places.tick.store(now.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// When a partition was last used.
+    pub fn last_used(&self, index: u32) -> LastUsed {
+        let Some(partition) = self.get(index) else { return LastUsed { idle_ms: 0, at_ms: 0 } };
+        let now = self.now();
+        let noted = self.places.slots.get(index).and_then(|slot| slot.note.load(Ordering::Relaxed).checked_sub(1));
+        let read = noted.map_or(0, |noted| self.end_of_use(noted, now)).min(now);
+        if read > partition.last_used {
+            let at_ms = clock::coarse_wall_ms().saturating_sub_unsigned(now - read);
+            return LastUsed { idle_ms: now - read, at_ms: at_ms.max(partition.last_used_at) };
+        }
+        LastUsed { idle_ms: now.saturating_sub(partition.last_used), at_ms: partition.last_used_at }
+    }
+
+    /// Until when a partition may have been used, that a reader first used in some tick at this time. In a tick that lasted too
+    /// long, because nobody wrote, it may have been used until the end: what is in use must not be taken for idle.
+    fn end_of_use(&self, noted: u64, now: u64) -> u64 {
+        let begun = self.places.tick.load(Ordering::Relaxed).saturating_sub(1);
+        if noted >= begun {
+            return if now > begun.saturating_add(2 * TICK) { now } else { noted };
+        }
+        let tick = self.long_ticks.iter().find(|(begun, ended)| (*begun..*ended).contains(&noted));
+        tick.map_or(noted, |(_, ended)| *ended)
     }
 
     pub fn get(&self, index: u32) -> Option<&Partition> {
-        self.slots.get(index as usize)?.as_ref()
+        let partition = self.slots.get(index as usize)?.as_ref()?;
+        self.places.is_there(index).then_some(partition)
     }
 
     pub fn get_mut(&mut self, index: u32) -> Option<&mut Partition> {
+        if !self.places.is_there(index) {
+            return None;
+        }
         self.slots.get_mut(index as usize)?.as_mut()
     }
 
     /// The partition with this label.
     pub fn find(&self, label: &str) -> Option<u32> {
-        if label == GLOBAL { Some(GLOBAL_INDEX) } else { self.by_label.get(label).copied() }
+        if label == GLOBAL {
+            return Some(GLOBAL_INDEX);
+        }
+        self.find_atom(self.places.labels.known(label.as_bytes())?)
+    }
+
+    /// The partition whose label is this atom's.
+    pub fn find_atom(&self, label: u32) -> Option<u32> {
+        self.places.partition_of(label)
+    }
+
+    /// A partition's label, or an owner's.
+    ///
+    /// # Errors
+    /// `ERROR_OUT_OF_MEMORY`.
+    pub fn label(&self, atom: u32) -> Result<String> {
+        if atom != NO_LABEL {
+            return self.places.labels.text(atom);
+        }
+        beginning(GLOBAL, MAX_LABEL).ok_or(Status::ERROR_OUT_OF_MEMORY.into())
+    }
+
+    /// The same for a message, where no error can be reported: empty where there is no memory.
+    pub fn shown(&self, atom: u32) -> String {
+        self.label(atom).unwrap_or_default()
+    }
+
+    fn order_of(&self, sequence: u64) -> Option<usize> {
+        self.order.binary_search_by_key(&sequence, |(sequence, _)| *sequence).ok()
     }
 
     /// The partition with this sequence number.
     pub fn by_sequence(&self, sequence: u64) -> Option<u32> {
-        self.by_sequence.get(&sequence).copied()
+        if sequence == 0 {
+            return Some(GLOBAL_INDEX);
+        }
+        self.order_of(sequence).map(|at| self.order[at].1).filter(|index| *index != NONE)
     }
 
-    /// All partitions in the order they came to be, from this sequence number on.
+    /// All partitions but `global` in the order they came to be, from this sequence number on.
     pub fn since(&self, sequence: u64) -> impl Iterator<Item = u32> + Clone + '_ {
-        self.by_sequence.range(sequence..).map(|(_, index)| *index)
+        let from = self.order.partition_point(|(other, _)| *other < sequence);
+        self.order[from..].iter().map(|(_, index)| *index).filter(|index| *index != NONE)
+    }
+
+    /// The sequence number of a partition.
+    pub fn sequence(&self, index: u32) -> u64 {
+        self.get(index).map_or(u64::MAX, |partition| partition.sequence)
     }
 
     /// How many there are, without `global`.
     pub fn count(&self) -> usize {
-        self.by_sequence.len().saturating_sub(1)
+        self.order.len() - self.gone_of_order
     }
 
-    /// Makes a partition that is not there yet.
-    pub fn make(&mut self, label: Arc<str>, data_source: bool) -> u32 {
-        let (sequence, now) = (self.next_sequence, clock::wall_ms());
+    /// How many there are memory for: those that are there, and those that a clear left behind.
+    pub fn records(&self) -> usize {
+        self.count() + self.left_behind
+    }
+
+    fn next_index(&self) -> u32 {
+        self.free.last().copied().unwrap_or(self.slots.len() as u32)
+    }
+
+    /// Makes sure that a partition with this label can be made.
+    fn reserve(&mut self, label: u32) -> Result<()> {
+        if self.next_sequence >= MAX_SEQUENCE {
+            return Err(Status::ERROR_FULL.into());
+        }
+        let full = |_| Status::ERROR_OUT_OF_MEMORY;
+        self.slots.try_reserve(1).map_err(full)?;
+        // As many can be listed as free as there are.
+        self.free.try_reserve(self.slots.len() + 1).map_err(full)?;
+        self.order.try_reserve(1).map_err(full)?;
+        self.places.slots.reserve(self.next_index())?;
+        self.places.by_label.reserve(label)?;
+        Ok(())
+    }
+
+    /// Makes sure that the partition of an owner's label can be made.
+    ///
+    /// # Errors
+    /// `ERROR_OUT_OF_MEMORY`, `ERROR_FULL`.
+    pub fn prepare(&mut self, label: u32) -> Result<()> {
+        self.reserve(label)?;
+        self.places.labels.hold(&mut self.labels, label);
+        Ok(())
+    }
+
+    /// Makes sure that the partition of a tenant's code can be made; gives its label.
+    ///
+    /// # Errors
+    /// `ERROR_OUT_OF_MEMORY`, `ERROR_FULL`.
+    pub fn prepare_code(&mut self, code: &str) -> Result<u32> {
+        let label = self.intern(code)?;
+        self.reserve(label).inspect_err(|_| self.places.labels.release(&mut self.labels, label))?;
+        Ok(label)
+    }
+
+    /// Takes back what was prepared.
+    pub fn unprepare(&mut self, label: u32) {
+        self.places.labels.release(&mut self.labels, label);
+    }
+
+    /// Makes a partition that is not there yet and was prepared.
+    pub fn make(&mut self, label: u32, data_source: bool) -> u32 {
+        let sequence = self.next_sequence;
         self.next_sequence += 1;
-        self.text_bytes += label.len();
+        let index = self.next_index();
+        if self.free.pop().is_none() {
+            self.slots.push(None);
+        }
+        self.slots_used = self.slots_used.max(index + 1);
+        self.order.push((sequence, index));
+        self.begin(index, label, sequence, data_source);
+        if let Some(label) = self.places.by_label.get(label) {
+            label.partition.store(index + 1, Ordering::Relaxed);
+        }
+        index
+    }
+
+    fn make_global(&mut self) {
+        if self.slots.is_empty() {
+            self.slots.push(None);
+        }
+        self.begin(GLOBAL_INDEX, NO_LABEL, 0, false);
+    }
+
+    fn begin(&mut self, index: u32, label: u32, sequence: u64, data_source: bool) {
+        let (now, wall) = (self.now(), clock::wall_ms());
         let partition = Partition {
-            label: label.clone(),
-            sequence,
+            label,
             data_source,
+            sequence,
             members: 0,
             first: NONE,
             last: NONE,
             models: 0,
             names: 0,
-            structures: HashMap::new(),
-            created_at: now,
-            last_used_at: now,
-            last_used: self.now(),
+            structures: 0,
+            plain: 0,
+            created_at: wall,
+            last_used_at: wall,
+            last_used: now,
         };
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            self.slots.len() as u32 - 1
-        });
         self.slots[index as usize] = Some(partition);
-        if &*label != GLOBAL {
-            self.by_label.insert(label, index);
+        if let Some(slot) = self.places.slots.get(index) {
+            slot.note.store(0, Ordering::Relaxed);
+            slot.sequence.store(sequence, Ordering::Relaxed);
         }
-        self.by_sequence.insert(sequence, index);
-        index
     }
 
     /// Takes a partition away; its models are no longer in it.
     pub fn remove(&mut self, index: u32) {
-        if let Some(partition) = self.slots[index as usize].take() {
-            self.text_bytes -= partition.label.len();
-            self.by_label.remove(&partition.label);
-            self.by_sequence.remove(&partition.sequence);
-            self.free.push(index);
+        let Some(partition) = self.get(index) else { return };
+        let (label, sequence) = (partition.label, partition.sequence);
+        if let Some(at) = self.order_of(sequence) {
+            self.order[at].1 = NONE;
+            self.gone_of_order += 1;
         }
+        if self.gone_of_order * 2 > self.order.len() {
+            self.order.retain(|(_, index)| *index != NONE);
+            self.gone_of_order = 0;
+        }
+        self.take_out(index, label);
     }
 
-    /// Forgets every partition; `global` is there again, empty.
+    fn take_out(&mut self, index: u32, label: u32) {
+        if let Some(slot) = self.places.slots.get(index) {
+            slot.sequence.store(0, Ordering::Relaxed);
+        }
+        if let Some(known) = self.places.by_label.get(label)
+            && known.partition.load(Ordering::Relaxed) == index + 1
+        {
+            known.partition.store(0, Ordering::Relaxed);
+        }
+        self.slots[index as usize] = None;
+        self.places.labels.release(&mut self.labels, label);
+        self.free.push(index);
+    }
+
+    /// Forgets every partition, whatever their number; `global` is there again, empty.
     pub fn clear(&mut self) {
-        self.text_bytes = self.configurations.iter().flatten().map(|known| known.fields.bytes()).sum();
-        self.slots.clear();
-        self.free.clear();
-        self.by_label.clear();
-        self.by_sequence.clear();
-        let (text_bytes, next) = (self.text_bytes, self.next_sequence);
-        self.next_sequence = 0;
-        self.make(GLOBAL.into(), false);
-        self.next_sequence = next;
-        self.text_bytes = text_bytes;
+        self.places.first.store(self.next_sequence, Ordering::Relaxed);
+        self.left_behind += self.count();
+        self.cursor = 0;
+        (self.order, self.gone_of_order) = (Vec::new(), 0);
+        self.structures = 0;
+        self.make_global();
+    }
+
+    /// Whether a clear left partitions behind.
+    pub fn is_left_behind(&self) -> bool {
+        self.left_behind > 0
+    }
+
+    /// Takes back what a clear left behind: looks at so many partitions.
+    pub fn reclaim(&mut self, steps: u32) {
+        for _ in 0..steps {
+            if self.left_behind == 0 {
+                return;
+            }
+            self.cursor += 1;
+            let index = self.cursor as u32;
+            let Some(slot) = self.slots.get(self.cursor) else { return };
+            if let Some(partition) = slot
+                && !self.places.is_there(index)
+            {
+                let label = partition.label;
+                self.left_behind -= 1;
+                self.take_out(index, label);
+            }
+        }
     }
 
     /// Gives memory back that nothing needs now.
     pub fn shrink(&mut self) {
-        while self.slots.last().is_some_and(Option::is_none) {
+        while self.slots.len() > 1 && self.slots.last().is_some_and(Option::is_none) {
             self.slots.pop();
         }
         let slots = self.slots.len() as u32;
@@ -291,39 +584,57 @@ impl Partitions {
         }
         let configurations = self.configurations.len() as u32;
         self.free_configurations.retain(|index| *index < configurations);
+        self.order.retain(|(_, index)| *index != NONE);
+        self.gone_of_order = 0;
         self.slots.shrink_to_fit();
         self.free.shrink_to_fit();
+        self.order.shrink_to_fit();
         self.configurations.shrink_to_fit();
         self.free_configurations.shrink_to_fit();
-        self.by_label.shrink_to_fit();
         self.by_fields.shrink_to_fit();
-        self.reserved.shrink_to_fit();
+        if self.labels.is_empty() {
+            // What is not given back reads as zeros as well.
+            self.places.by_label.discard(self.labels.slots() as u32 + 1);
+            self.places.labels.discard(&mut self.labels);
+        }
+        if self.slots.len() <= 1 {
+            self.slots_used = self.places.slots.discard(self.slots_used);
+        }
     }
 
     /// A data source of this configuration begins: gives the configuration's index and label.
-    pub fn enter(&mut self, fields: Fields) -> (u32, Arc<str>) {
+    ///
+    /// # Errors
+    /// `ERROR_OUT_OF_MEMORY`, `ERROR_FULL`.
+    pub fn enter(&mut self, fields: Fields) -> Result<(u32, u32)> {
         if let Some(index) = self.by_fields.get(&fields).copied()
             && let Some(known) = &mut self.configurations[index as usize]
         {
             known.owners += 1;
-            return (index, known.label.clone());
+            return Ok((index, known.label));
         }
+        let full = |_| Status::ERROR_OUT_OF_MEMORY;
+        self.configurations.try_reserve(1).map_err(full)?;
+        // As many can be listed as free as there are.
+        self.free_configurations.try_reserve(self.configurations.len() + 1).map_err(full)?;
+        self.by_fields.try_reserve(1).map_err(full)?;
         let first = fields.label();
-        let mut label: Arc<str> = first.as_str().into();
+        let mut label = first.clone();
         let mut number = 2;
-        while self.reserved.contains_key(&label) || self.by_label.contains_key(&label) {
-            label = format!("{first}_{number}").into();
+        while self.is_taken(&label) {
+            label = format!("{first}_{number}");
             number += 1;
         }
-        self.reserved.insert(label.clone(), ());
-        self.text_bytes += fields.bytes();
+        let atom = self.intern(&label)?;
+        self.mark(atom, OF_OWNER);
+        self.field_bytes += fields.bytes();
         let index = self.free_configurations.pop().unwrap_or_else(|| {
             self.configurations.push(None);
             self.configurations.len() as u32 - 1
         });
         self.by_fields.insert(fields.clone(), index);
-        self.configurations[index as usize] = Some(Configuration { fields, label: label.clone(), owners: 1 });
-        (index, label)
+        self.configurations[index as usize] = Some(Configuration { fields, label: atom, owners: 1 });
+        Ok((index, atom))
     }
 
     /// A data source of this configuration ends; with the last one its label is free again.
@@ -332,34 +643,49 @@ impl Partitions {
         let Some(known) = slot else { return };
         known.owners -= 1;
         if known.owners == 0 {
-            self.reserved.remove(&known.label);
+            let label = known.label;
             self.by_fields.remove(&known.fields);
-            self.text_bytes -= known.fields.bytes();
+            self.field_bytes -= known.fields.bytes();
             *slot = None;
             self.free_configurations.push(configuration);
+            self.unmark(label);
         }
     }
 
     /// The label of a new app, or of a new owner of a host's kind.
-    pub fn reserve_owner_label(&mut self, kind: &str) -> Arc<str> {
+    ///
+    /// # Errors
+    /// `ERROR_OUT_OF_MEMORY`, `ERROR_FULL`.
+    pub fn reserve_owner_label(&mut self, kind: &str) -> Result<u32> {
         loop {
-            let label: Arc<str> = format!("{kind}_{}", self.next_owner_id).into();
+            let label = format!("{kind}_{}", self.next_owner_id);
             self.next_owner_id += 1;
-            if !self.reserved.contains_key(&label) && !self.by_label.contains_key(&label) {
-                self.reserved.insert(label.clone(), ());
-                return label;
+            if !self.is_taken(&label) {
+                let atom = self.intern(&label)?;
+                self.mark(atom, OF_OWNER);
+                return Ok(atom);
             }
         }
     }
 
+    fn means(&self, label: &str) -> u32 {
+        let known = self.places.labels.known(label.as_bytes()).and_then(|atom| self.places.by_label.get(atom));
+        known.map_or(0, |label| label.means.load(Ordering::Relaxed))
+    }
+
+    /// Whether a label is an owner's, a partition's, or was reserved by the host.
+    fn is_taken(&self, label: &str) -> bool {
+        self.means(label) != 0 || self.find(label).is_some()
+    }
+
     /// Whether a label stands for a configuration or an owner.
-    pub fn is_reserved(&self, label: &str) -> bool {
-        self.reserved.contains_key(label)
+    pub fn is_of_owner(&self, label: &str) -> bool {
+        self.means(label) & OF_OWNER != 0
     }
 
     /// The label of an owner that ended.
-    pub fn free_owner_label(&mut self, label: &str) {
-        self.reserved.remove(label);
+    pub fn free_owner_label(&mut self, label: u32) {
+        self.unmark(label);
     }
 
     /// Notes that a partition was used now.
@@ -370,21 +696,35 @@ impl Partitions {
     /// Notes that a partition was used now, which the caller has read off the exact clock.
     pub fn touch_at(&mut self, index: u32, wall_ms: i64) {
         let now = self.now();
+        self.advance(now);
         if let Some(partition) = self.get_mut(index) {
             partition.last_used = now;
             partition.last_used_at = wall_ms.max(partition.created_at);
         }
     }
 
-    /// How many structures its partitions have, each counted in every partition that has it.
-    pub fn structures(&self) -> usize {
-        self.slots.iter().flatten().map(|partition| partition.structures.len()).sum()
+    /// What partitions and configurations take, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.records() * size_of::<Partition>()
+            + self.by_fields.len() * (size_of::<Configuration>() + size_of::<Fields>())
+            + self.field_bytes
     }
 
-    pub fn configurations(&self) -> usize {
-        self.by_fields.len()
+    /// What labels take, in bytes.
+    pub fn label_bytes(&self) -> usize {
+        self.labels.bytes().saturating_sub(self.reserved_code_bytes)
+    }
+
+    /// What slots keep that were used once, in bytes.
+    pub fn reserved_bytes(&self) -> usize {
+        self.labels.slots() * (SLOT_BYTES + size_of::<Label>())
+            + self.slots_used as usize * size_of::<Slot>()
+            + self.reserved_code_bytes
     }
 }
+
+/// In the place of the atom of `global`'s label, which no table has.
+pub(crate) const NO_LABEL: u32 = 0;
 
 #[cfg(test)]
 mod tests {
@@ -413,13 +753,20 @@ mod tests {
 
     #[test]
     fn another_configuration_with_the_same_label_is_numbered() {
-        let mut partitions = Partitions::default();
+        static PLACES: Places = Places::new();
+        let mut partitions = Partitions::none();
+        partitions.open(&PLACES, &[]).expect("there is memory");
         let one = DataSourceConfig::default().fields();
         let label = one.label();
-        partitions.reserved.insert(label.as_str().into(), ());
-        assert_eq!(&*partitions.enter(one.clone()).1, format!("{label}_2"));
-        assert_eq!(&*partitions.enter(one).1, format!("{label}_2"), "the same configuration keeps it");
+        let taken = partitions.intern(&label).expect("there is memory");
+        partitions.mark(taken, OF_OWNER);
+        let mut label_of = |fields: &Fields| {
+            let (_, atom) = partitions.enter(fields.clone()).expect("there is memory");
+            partitions.label(atom).expect("there is memory")
+        };
+        assert_eq!(label_of(&one), format!("{label}_2"));
+        assert_eq!(label_of(&one), format!("{label}_2"), "the same configuration keeps it");
         let other = DataSourceConfig { host: "elsewhere".into(), ..DataSourceConfig::default() }.fields();
-        assert_eq!(&*partitions.enter(other.clone()).1, other.label());
+        assert_eq!(label_of(&other), other.label());
     }
 }

@@ -1,17 +1,19 @@
-//! Questions that are answered from an owner's list, without a lock while nothing changed.
+//! Questions: about an owner's list, and for a model of a name or a structure; without a lock while nothing changes.
 
 use std::mem::MaybeUninit;
+use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Status};
-use crate::schema::Schema;
 
-use super::handle::Parts;
+use super::handle::{self, GENERATION_MASK, Parts, Tag};
+use super::index::ModelKey;
 use super::list::{ANY_KIND, Ask, List, Miss, RETRIES, Stamp, Which};
-use super::model::structure_address;
+use super::model::{check_code, structure_key};
 use super::names::Lookup;
 use super::owner::{find, gone};
 use super::partition::GLOBAL_INDEX;
-use super::registry::{Locked, Registry};
+use super::places::Code;
+use super::registry::{Locked, Registry, resolve_locked};
 use super::state::NONE;
 
 /// Asks an owner's list, or where the models on a data source are listed apart, that list.
@@ -77,7 +79,7 @@ pub fn list(
     stamp: &mut Stamp,
 ) -> crate::error::Result<usize> {
     let (registry, parts) = find(owner)?;
-    let ask = Ask { generation: parts.generation, kind, registry_word: &registry.word };
+    let ask = Ask { generation: parts.generation, kind, epoch: &registry.epoch, registry_word: &registry.word };
     let own = registry.lists.get(parts.index);
     match own.map_or(Err(Miss::Gone), |own| own.copy(&ask, which, out, stamp)) {
         Ok(count) => {
@@ -101,7 +103,7 @@ pub fn names(
     mut each: impl FnMut(usize, &mut dyn FnMut(&mut dyn FnMut(&[u8]))),
 ) -> crate::error::Result<usize> {
     let (registry, parts) = find(owner)?;
-    let ask = Ask { generation: parts.generation, kind, registry_word: &registry.word };
+    let ask = Ask { generation: parts.generation, kind, epoch: &registry.epoch, registry_word: &registry.word };
     let mut hand = |position: usize, atom: u32| {
         each(position, &mut |piece: &mut dyn FnMut(&[u8])| registry.names.bytes(atom, piece));
     };
@@ -123,7 +125,7 @@ pub fn names(
 pub fn get(owner: u64, kind: u32, name: &[u8]) -> crate::error::Result<u64> {
     let (registry, parts) = find(owner)?;
     let own = registry.lists.get(parts.index).ok_or_else(|| gone(registry, parts))?;
-    let ask = Ask { generation: parts.generation, kind, registry_word: &registry.word };
+    let ask = Ask { generation: parts.generation, kind, epoch: &registry.epoch, registry_word: &registry.word };
     for _ in 0..RETRIES {
         let answer = match registry.names.find(name) {
             // The atom has to have stood for this name all the while, else the entry is of another one.
@@ -158,9 +160,10 @@ fn get_locked(registry: &'static Registry, owner: u64, kind: u32, name: &[u8]) -
 }
 
 /// What a search by structure asks for.
+#[derive(Clone, Copy)]
 pub struct StructureSearch<'a> {
-    /// A schema of the structure.
-    pub schema: &'a Schema,
+    /// The number of the structure; 0 for none.
+    pub structure: u32,
     /// The current tenant's code; empty for none.
     pub tenant: &'a str,
     /// Whether the asker is strict: models that are not as strict are passed over.
@@ -171,51 +174,198 @@ pub struct StructureSearch<'a> {
     pub pass_over_outside_global: u32,
 }
 
-impl Locked {
-    /// The newest model of a structure: in `global`, else in the current tenant, or where there is none in the first partition
-    /// that has one.
-    pub fn find_structure(&mut self, ask: &StructureSearch<'_>) -> crate::error::Result<u64> {
-        let tenant = self.tenant_code(ask.tenant)?;
-        let structure = structure_address(ask.schema);
-        if !ask.schema.has_structure() {
-            return Ok(0);
+impl StructureSearch<'_> {
+    #[inline(always)]
+    fn fits(&self, model: &ModelKey) -> bool {
+        let outside = model.partition.load(Ordering::Relaxed) != GLOBAL_INDEX;
+        let pass_over = self.pass_over | if outside { self.pass_over_outside_global } else { 0 };
+        model.marks.load(Ordering::Relaxed) & pass_over == 0
+    }
+}
+
+/// What a search without the lock has found.
+enum Search {
+    /// A model, by its index.
+    Model(u32),
+    /// No model.
+    Nothing,
+    /// A writer was in the way.
+    Contended,
+    /// It takes the lock to tell.
+    Locked,
+}
+
+impl From<Option<u32>> for Search {
+    #[inline(always)]
+    fn from(model: Option<u32>) -> Search {
+        model.map_or(Search::Nothing, Search::Model)
+    }
+}
+
+impl Registry {
+    /// Searches without the lock; gives the model's handle, 0 where there is none, and `None` where it takes the lock.
+    ///
+    /// # Errors
+    /// The status of a stale handle, where the registry has gone meanwhile.
+    #[inline(always)]
+    fn search(&'static self, handle: u64, mut attempt: impl FnMut() -> Search) -> crate::error::Result<Option<u64>> {
+        for _ in 0..RETRIES {
+            let Some(version) = self.changes.read() else {
+                std::hint::spin_loop();
+                continue;
+            };
+            let found = match attempt() {
+                Search::Locked => return Ok(None),
+                Search::Contended => {
+                    std::hint::spin_loop();
+                    continue;
+                }
+                Search::Model(model) => Some(model),
+                Search::Nothing => None,
+            };
+            let word = found.and_then(|model| self.models.get(model)).map_or(0, |slot| slot.load(Ordering::Relaxed));
+            let partition =
+                found.and_then(|model| self.keys.get(model)).map(|key| key.partition.load(Ordering::Relaxed));
+            if !self.changes.unchanged(version) {
+                std::hint::spin_loop();
+                continue;
+            }
+            if self.handle() != handle {
+                super::registry::resolve(handle)?;
+            }
+            let (Some(model), Some(partition)) = (found, partition) else { return Ok(Some(0)) };
+            self.places.note(partition);
+            let parts = Parts { registry: self.number, index: model, generation: word as u32 & GENERATION_MASK };
+            return Ok(Some(handle::encode(Tag::Model, parts)));
         }
-        let newest = |sequence| self.by_structure.get(&(structure, ask.strict, sequence)).copied();
-        let fits = |model: u32| {
-            let record = &self.models[model as usize];
-            let outside = if record.partition == GLOBAL_INDEX { 0 } else { ask.pass_over_outside_global };
-            record.marks & (ask.pass_over | outside) == 0
+        Ok(None)
+    }
+}
+
+/// The model of this name: in `global`, else in the first partition that has one; or in one tenant alone. 0 where there is none.
+///
+/// # Errors
+/// The status of a null, wrong, foreign, forged or stale handle; `ERROR_TOO_LONG` and `ERROR_INVALID_NAME` for the
+/// tenant's code; `ERROR_POISONED`.
+#[inline(always)]
+pub fn find_model(registry: u64, tenant: Option<&str>, name: &[u8]) -> crate::error::Result<u64> {
+    let handle = registry;
+    let registry = super::registry::resolve(handle)?;
+    if let Some(code) = tenant {
+        check_code(code)?;
+    }
+    let found = registry.search(handle, || {
+        let atom = match registry.names.find(name) {
+            Lookup::Known(found) => found,
+            Lookup::Unknown => return Search::Nothing,
+            Lookup::Contended => return Search::Contended,
         };
+        let index = &registry.by_name;
+        let model = match tenant.map(|code| registry.places.code(code)) {
+            None => index.first(&registry.keys, atom.atom),
+            Some(Code::Partition(partition)) => index.newest(&registry.keys, atom.atom, partition),
+            Some(Code::Unknown) => None,
+            Some(Code::Contended) => return Search::Contended,
+        };
+        // The atom has to have stood for this name all the while.
+        if registry.names.still(atom) { model.into() } else { Search::Contended }
+    })?;
+    match found {
+        Some(model) => Ok(model),
+        None => resolve_locked(handle)?.find_model(tenant, name),
+    }
+}
+
+/// The newest model of a structure: in `global`, else in the current tenant, or where there is none in the first partition
+/// that has one. 0 where there is none. `still` tells whether the structure's number stood for it all the while.
+///
+/// # Errors
+/// As [`find_model`].
+#[inline(always)]
+pub fn find_structure(
+    registry: u64,
+    ask: &StructureSearch<'_>,
+    still: impl Fn() -> crate::error::Result<()>,
+) -> crate::error::Result<u64> {
+    let handle = registry;
+    let registry = super::registry::resolve(handle)?;
+    check_code(ask.tenant)?;
+    if ask.structure == 0 {
+        return Ok(0);
+    }
+    let key = structure_key(ask.structure, ask.strict);
+    let (index, keys) = (&registry.by_structure, &registry.keys);
+    let found = registry.search(handle, || {
+        let fits = |model: u32| keys.get(model).is_some_and(|key| ask.fits(key));
+        if ask.tenant.is_empty() {
+            return match index.first(keys, key) {
+                Some(model) if !fits(model) => Search::Locked,
+                found => found.into(),
+            };
+        }
+        let tenant = match registry.places.code(ask.tenant) {
+            Code::Partition(partition) => partition,
+            Code::Unknown => GLOBAL_INDEX,
+            Code::Contended => return Search::Contended,
+        };
+        match index.newest(keys, key, GLOBAL_INDEX) {
+            Some(model) if !fits(model) => return Search::Locked,
+            Some(model) => return Search::Model(model),
+            None => {}
+        }
+        match index.newest(keys, key, tenant) {
+            Some(model) if !fits(model) => Search::Locked,
+            found => found.into(),
+        }
+    })?;
+    let model = match found {
+        Some(model) => model,
+        None => resolve_locked(handle)?.find_structure(ask)?,
+    };
+    still()?;
+    if model != 0 {
+        registry.counters.reuse();
+    }
+    Ok(model)
+}
+
+impl Locked {
+    /// As [`find_structure`], under the lock.
+    fn find_structure(&mut self, ask: &StructureSearch<'_>) -> crate::error::Result<u64> {
+        let tenant = self.tenant_code(ask.tenant)?;
+        let key = structure_key(ask.structure, ask.strict);
+        let (index, keys) = (&self.registry.by_structure, &self.registry.keys);
         let older = |model: &u32| Some(self.models[*model as usize].older_alike).filter(|older| *older != NONE);
-        let first_in = |newest: u32| std::iter::successors(Some(newest), older).find(|model| fits(*model));
+        let fits = |model: &u32| ask.fits(self.key(*model));
+        let first_in = |newest: u32| std::iter::successors(Some(newest), older).find(fits);
         let found = if ask.tenant.is_empty() {
-            let all = (structure, ask.strict, 0)..=(structure, ask.strict, u64::MAX);
-            self.by_structure.range(all).find_map(|(_, newest)| first_in(*newest))
+            let partition_of = |sequence| self.partitions.by_sequence(sequence);
+            index.all(&self.by_structure, keys, key, partition_of).find_map(first_in)
         } else {
-            let of_tenant = self.partitions.find(tenant).and_then(|index| self.partitions.get(index));
             // `global` is the first of all partitions.
-            let sequences = [Some(0), of_tenant.map(|partition| partition.sequence)];
-            sequences.into_iter().flatten().filter_map(newest).find_map(first_in)
+            let partitions = [Some(GLOBAL_INDEX), self.partitions.find(tenant)];
+            partitions.into_iter().flatten().filter_map(|at| index.newest(keys, key, at)).find_map(first_in)
         };
-        let Some(model) = found else { return Ok(0) };
-        let partition = self.models[model as usize].partition;
-        self.partitions.touch(partition);
-        self.reused_total += 1;
-        Ok(self.model_handle(model))
+        Ok(self.found(found))
     }
 
-    /// The model of this name: in `global`, else in the first partition that has one; or in one tenant alone.
-    pub fn find_model(&mut self, tenant: Option<&str>, name: &[u8]) -> crate::error::Result<u64> {
+    /// As [`find_model`], under the lock.
+    pub(super) fn find_model(&mut self, tenant: Option<&str>, name: &[u8]) -> crate::error::Result<u64> {
         let code = tenant.map(|code| self.tenant_code(code)).transpose()?;
         let Some(atom) = self.registry.names.known(name) else { return Ok(0) };
         let model = match code {
-            None => self.first_of_name(atom),
+            None => self.registry.by_name.first(&self.registry.keys, atom),
             Some(code) => self.partitions.find(code).and_then(|partition| self.newest(atom, partition)),
         };
-        let Some(model) = model else { return Ok(0) };
-        let partition = self.models[model as usize].partition;
+        Ok(self.found(model))
+    }
+
+    /// The handle of a model that was found, which is a use of its partition.
+    fn found(&mut self, model: Option<u32>) -> u64 {
+        let Some(model) = model else { return 0 };
+        let partition = self.partition_of(model);
         self.partitions.touch(partition);
-        Ok(self.model_handle(model))
+        self.model_handle(model)
     }
 
     /// The handles of the models in partitions, in the order they were registered in each.

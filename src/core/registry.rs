@@ -14,10 +14,12 @@ use crate::error::{Error, Result, Status};
 use super::counters::Counters;
 use super::due::{Due, DueList};
 use super::handle::{self, MAX_REGISTRIES, MAX_SLOTS, Parts, Tag};
+use super::index::{By, Changes, Index, ModelKey};
 use super::list::List;
 use super::lock::{Guard, Rank, Ranked};
 use super::memory::{Atomics, Table};
 use super::names::Names;
+use super::places::Places;
 use super::release::ReleaseQueue;
 use super::state::State;
 
@@ -57,7 +59,8 @@ impl Default for Options {
 pub struct Registry {
     /// The registry's freshness word: raised by what changes many owners at once.
     pub(crate) word: AtomicU64,
-    /// Raised by clear and destroy; a model registered under an earlier value is stale.
+    /// Raised by clear and destroy: a list that was built under an earlier value is empty, a model registered under one is
+    /// stale.
     pub(crate) epoch: AtomicU64,
     /// How often the number was used, as it stands in the registry's handle; `GONE` while no registry has it.
     generation: AtomicU64,
@@ -68,12 +71,29 @@ pub struct Registry {
     /// The lists of models on a data source, where they differ from what it owns.
     pub(crate) lists_on: Table<List>,
     pub(crate) models: Table<AtomicU64>,
+    pub(crate) keys: Table<ModelKey>,
     pub(crate) names: Names,
+    pub(crate) by_name: Index,
+    pub(crate) by_structure: Index,
+    pub(crate) places: Places,
+    /// Apart from what readers of lists look at: every registration writes it.
+    pub(crate) changes: Line<Changes>,
     pub(crate) counters: Counters,
     pub(crate) number: u32,
     /// Whether the registry has a release queue: asked by every call that hands in `user_data` without a destructor.
     has_release_queue: AtomicBool,
     state: Ranked<State>,
+}
+
+/// A cache line of its own.
+#[repr(align(64))]
+pub(crate) struct Line<T>(pub T);
+
+impl<T> std::ops::Deref for Line<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
 const GONE: u64 = 1 << 63;
@@ -157,9 +177,14 @@ impl Registry {
         handle::encode_registry(self.number, self.generation.load(Ordering::Acquire))
     }
 
-    /// Raises both words: all that was built before is empty, all models from before are stale.
+    /// Begins a new epoch: all that was built before is empty, all models from before are stale.
     pub(crate) fn forget(&self) {
         self.epoch.store(self.epoch.load(Ordering::Relaxed) + 1, Ordering::Release);
+        self.raise_word();
+    }
+
+    /// Lets every host ask again, whichever owner it asked about.
+    pub(crate) fn raise_word(&self) {
         self.word.store(self.word.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 
@@ -217,9 +242,14 @@ pub fn create(options: Options) -> Result<u64> {
     let registry = by_number(registry).ok_or(Status::ERROR_INTERNAL)?;
     let mut state = registry.state.lock();
     registry.has_release_queue.store(options.release_queue.is_some(), Ordering::Relaxed);
-    state.open(options, registry.epoch.load(Ordering::Relaxed));
+    let opened = state.open(options, registry.epoch.load(Ordering::Relaxed), &registry.places);
     state.hits_before = registry.counters.hits();
+    state.reused_before = registry.counters.reused();
     drop(state);
+    if let Err(error) = opened {
+        numbers.free.push(registry.number);
+        return Err(error);
+    }
     let generation = registry.generation.load(Ordering::Relaxed);
     registry.generation.store((generation & !GONE) + 1, Ordering::Release);
     Ok(registry.handle())
@@ -240,7 +270,12 @@ fn new_number(numbers: &mut Numbers) -> Result<u32> {
         lists: Table::new(),
         lists_on: Table::new(),
         models: Table::new(),
+        keys: Table::new(),
         names: Names::new(),
+        by_name: Index::new(By::Name),
+        by_structure: Index::new(By::Structure),
+        places: Places::new(),
+        changes: Line(Changes::new()),
         counters: Counters::new(),
         number,
         has_release_queue: AtomicBool::new(false),
@@ -270,7 +305,7 @@ pub fn resolve(value: u64) -> Result<&'static Registry> {
     find(value).map_err(|status| handle::error(Tag::Registry, value, status))
 }
 
-#[inline]
+#[inline(always)]
 fn find(value: u64) -> std::result::Result<&'static Registry, Status> {
     let (number, generation) = handle::decode_registry(value)?;
     let registry = by_number(number).ok_or(Status::ERROR_FOREIGN_HANDLE)?;

@@ -1,14 +1,17 @@
 //! What a registry's lock guards.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Weak;
 
+use crate::error::Result;
 use crate::schema::Schema;
 
 use super::due::{Due, UserData};
-use super::names::NameCounts;
-use super::partition::Partitions;
+use super::index::{IndexCounts, OldIndex};
+use super::names::{KEYS, NameCounts};
+use super::partition::{NO_LABEL, Partitions};
+use super::places::Places;
 use super::registry::Options;
 use super::snapshot::Snapshot;
 use super::sweeper::Record;
@@ -17,27 +20,17 @@ use super::watcher::Watcher;
 /// Stands for no index.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// A structure, which is one exactly where its address is, a strictness, and a partition's sequence number.
-pub(crate) type StructureKey = (usize, bool, u64);
-
-/// A model, as the registry knows it.
+/// A model, as the registry knows it; what searches look at is in its [`super::index::ModelKey`].
 pub(crate) struct ModelRecord {
-    /// How often the slot was used.
-    pub uses: u32,
     /// Who holds the model: the registry (1), each held snapshot, and the host's holds together (1). While the record is
     /// free: 0.
     pub references: u32,
     /// Holds of the host's own.
     pub holds: u32,
-    /// The atom of the name.
-    pub name: u32,
-    pub partition: u32,
     /// Index of the data source, or `NONE`.
     pub data_source: u32,
     /// Index of the app, or of the owner of a host's kind, or `NONE`.
     pub app: u32,
-    /// Place in the list of the owner.
-    pub position: u32,
     /// Place in the list of models on the data source, where that is kept apart.
     pub position_on: u32,
     /// The models of the same name in the same partition, registered before and after this one.
@@ -50,27 +43,32 @@ pub(crate) struct ModelRecord {
     /// next free one.
     pub previous: u32,
     pub next: u32,
-    /// Bits of the host's own, by which a search passes the model over.
-    pub marks: u32,
-    pub strict: bool,
     pub registered_at: i64,
     pub schema: Option<Arc<Schema>>,
-    pub settings: Option<Box<str>>,
+    /// A box of a box: most models have none, and a text takes two words.
+    pub settings: Option<Box<Box<str>>>,
     pub user_data: UserData,
     pub due: Option<Box<Due>>,
+}
+
+/// The rows that models stand in.
+#[derive(Clone, Copy)]
+pub(crate) enum Link {
+    Older,
+    Newer,
+    OlderAlike,
+    NewerAlike,
+    Previous,
+    Next,
 }
 
 impl ModelRecord {
     pub fn free() -> Self {
         ModelRecord {
-            uses: 0,
             references: 0,
             holds: 0,
-            name: 0,
-            partition: NONE,
             data_source: NONE,
             app: NONE,
-            position: NONE,
             position_on: NONE,
             older: NONE,
             newer: NONE,
@@ -78,8 +76,6 @@ impl ModelRecord {
             newer_alike: NONE,
             previous: NONE,
             next: NONE,
-            marks: 0,
-            strict: false,
             registered_at: 0,
             schema: None,
             settings: None,
@@ -88,10 +84,22 @@ impl ModelRecord {
         }
     }
 
+    /// The index of the model that stands next to it in some row.
+    pub fn link(&mut self, link: Link) -> &mut u32 {
+        match link {
+            Link::Older => &mut self.older,
+            Link::Newer => &mut self.newer,
+            Link::OlderAlike => &mut self.older_alike,
+            Link::NewerAlike => &mut self.newer_alike,
+            Link::Previous => &mut self.previous,
+            Link::Next => &mut self.next,
+        }
+    }
+
     /// The model's settings: its own, else those of its schema, else none.
     pub fn settings(&self) -> &str {
         let of_schema = || self.schema.as_ref().map_or("", |schema| schema.settings());
-        self.settings.as_deref().unwrap_or_else(of_schema)
+        self.settings.as_ref().map_or_else(of_schema, |settings| &***settings)
     }
 
     /// The index of the one that owns the model: the app where there is one, else the data source, else `NONE`.
@@ -109,8 +117,8 @@ pub(crate) struct OwnerRecord {
     pub registered_at: i64,
     /// The data source's configuration, or `NONE`.
     pub configuration: u32,
-    /// The label of the partition of its own.
-    pub label: Arc<str>,
+    /// The atom of the label of the partition of its own.
+    pub label: u32,
     /// The partition in which it counts, if its sequence number still is the next.
     pub partition: u32,
     /// The sequence number of the partition in which it counts; 0 for none.
@@ -134,7 +142,7 @@ impl OwnerRecord {
             name: "".into(),
             registered_at: 0,
             configuration: NONE,
-            label: Arc::from(""),
+            label: NO_LABEL,
             partition: NONE,
             counted_in: 0,
             lists_differ: false,
@@ -160,9 +168,10 @@ pub(crate) struct State {
     /// Data sources on which models are listed apart from those that they own.
     pub parted_owners: u32,
     pub owners_made: u64,
-    /// How often each slot of an owner or a model was used, where the records were given back.
+    /// How often each slot of an owner was used, where the records were given back.
     pub past_owners: Vec<u32>,
-    pub past_models: Vec<u32>,
+    /// How many slots of models were ever used.
+    pub model_slots: u32,
     pub models: Vec<ModelRecord>,
     pub free_model: u32,
     /// Models that are registered.
@@ -176,14 +185,12 @@ pub(crate) struct State {
     pub cursor: u32,
     pub names: NameCounts,
     pub partitions: Partitions,
-    /// The newest model of a name in a partition, by atom and then by the partition's sequence number.
-    pub by_name: BTreeMap<u64, u32>,
-    /// The newest model of a structure and a strictness in a partition.
-    pub by_structure: BTreeMap<StructureKey, u32>,
-    /// The model without an owner of a name in a partition.
-    pub ownerless: HashMap<(u32, u32), u32>,
+    pub by_name: IndexCounts,
+    pub by_structure: IndexCounts,
+    /// What clears left of the indices.
+    pub old_indices: Vec<OldIndex>,
     /// How many models of the registry use a schema.
-    pub schemas: HashMap<usize, u32>,
+    pub schemas: HashMap<usize, u32, ahash::RandomState>,
     pub schema_bytes: usize,
     pub text_bytes: usize,
     pub run_bytes: usize,
@@ -191,7 +198,8 @@ pub(crate) struct State {
     /// The highest version of a list whose memory was given back; even.
     pub version_floor: u64,
     pub registered_total: u64,
-    pub reused_total: u64,
+    /// What the counter of models found by structure, which goes on, said when the registry was made or cleared.
+    pub reused_before: u64,
     pub misses: u64,
     /// Answers from the cache that were given under the lock.
     pub locked_hits: u64,
@@ -219,7 +227,7 @@ impl Default for State {
             parted_owners: 0,
             owners_made: 0,
             past_owners: Vec::new(),
-            past_models: Vec::new(),
+            model_slots: 0,
             models: Vec::new(),
             free_model: NONE,
             live_models: 0,
@@ -228,18 +236,18 @@ impl Default for State {
             left_behind: 0,
             cursor: 0,
             names: NameCounts::default(),
-            partitions: Partitions::default(),
-            by_name: BTreeMap::new(),
-            by_structure: BTreeMap::new(),
-            ownerless: HashMap::new(),
-            schemas: HashMap::new(),
+            partitions: Partitions::none(),
+            by_name: IndexCounts::default(),
+            by_structure: IndexCounts::default(),
+            old_indices: Vec::new(),
+            schemas: HashMap::with_hasher(KEYS.clone()),
             schema_bytes: 0,
             text_bytes: 0,
             run_bytes: 0,
             snapshot_bytes: 0,
             version_floor: 0,
             registered_total: 0,
-            reused_total: 0,
+            reused_before: 0,
             misses: 0,
             locked_hits: 0,
             invalidations: 0,
@@ -258,12 +266,6 @@ impl State {
         self.used_records == 0 && self.snapshot_bytes == 0
     }
 
-    /// How often the slot of a model was used; `None` for one that never was there.
-    pub fn model_uses(&self, index: u32) -> Option<u32> {
-        let record = self.models.get(index as usize).map(|record| record.uses);
-        record.or_else(|| self.past_models.get(index as usize).copied())
-    }
-
     /// How often the slot of an owner was used; `None` for one that never was there.
     pub fn owner_uses(&self, index: u32) -> Option<u32> {
         let record = self.owners.get(index as usize).map(|record| record.uses);
@@ -272,7 +274,7 @@ impl State {
 
     /// Gives the records of owners and of models back where none is in use; how often their slots were used stays.
     pub fn give_back_records(&mut self) {
-        if self.used_records == 0 && keep_uses(&mut self.past_models, self.models.iter().map(|record| record.uses)) {
+        if self.used_records == 0 {
             self.models = Vec::new();
             (self.free_model, self.cursor, self.left_behind) = (NONE, 0, 0);
         }
@@ -283,7 +285,10 @@ impl State {
     }
 
     /// Begins a new registry.
-    pub fn open(&mut self, options: Options, epoch: u64) {
+    ///
+    /// # Errors
+    /// `ERROR_OUT_OF_MEMORY`, `ERROR_FULL`.
+    pub fn open(&mut self, options: Options, epoch: u64, places: &'static Places) -> Result<()> {
         self.alive = true;
         self.poisoned = false;
         self.options = options;
@@ -291,10 +296,10 @@ impl State {
         self.owners_made = 0;
         self.changes = 0;
         self.kinds.clear();
-        self.partitions = Partitions::default();
         self.sweeper = Record::default();
-        (self.registered_total, self.reused_total) = (0, 0);
+        self.registered_total = 0;
         (self.misses, self.locked_hits, self.invalidations, self.built_lists) = (0, 0, 0, 0);
+        self.partitions.open(places, &self.options.reserved_tenants)
     }
 }
 

@@ -1,11 +1,14 @@
 //! Tables of handles for what belongs to the process: schemas, held snapshots, load reports, watchers, release queues.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use crate::error::{Error, Status};
 
 use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
+use super::list::live_identity;
 use super::lock::{Rank, Ranked};
+use super::memory::{Atomics, Table};
 
 struct Slot<T> {
     uses: u32,
@@ -17,16 +20,38 @@ struct Slots<T> {
     free: Vec<u32>,
 }
 
+/// A number that anyone may read beside a handle, without a lock.
+#[repr(C, align(16))]
+struct Beside {
+    /// The identity of the handle that has the slot now, 0 if none has.
+    identity: AtomicU64,
+    number: AtomicU64,
+}
+
+// SAFETY: every field is an atomic integer.
+unsafe impl Atomics for Beside {}
+
+/// A number that was read beside a handle.
+#[derive(Clone, Copy)]
+pub struct Number {
+    /// The number.
+    pub number: u64,
+    index: u32,
+    identity: u64,
+}
+
 /// Checked handles of one type; each keeps its value alive until it is freed.
 pub struct HandleTable<T> {
     tag: Tag,
     slots: Ranked<Slots<T>>,
+    beside: Table<Beside>,
 }
 
 impl<T> HandleTable<T> {
     /// An empty table.
     pub const fn new(tag: Tag) -> Self {
-        HandleTable { tag, slots: Ranked::new(Rank::Handles, Slots { slots: Vec::new(), free: Vec::new() }) }
+        let slots = Ranked::new(Rank::Handles, Slots { slots: Vec::new(), free: Vec::new() });
+        HandleTable { tag, slots, beside: Table::new() }
     }
 
     /// A new handle of the value.
@@ -34,6 +59,14 @@ impl<T> HandleTable<T> {
     /// # Errors
     /// `ERROR_OUT_OF_MEMORY`, `ERROR_FULL`; then the value is given back.
     pub fn insert(&self, value: Arc<T>) -> Result<u64, (Status, Arc<T>)> {
+        self.insert_with(value, None)
+    }
+
+    /// The same, with a number that [`HandleTable::number`] gives for it.
+    ///
+    /// # Errors
+    /// As [`HandleTable::insert`].
+    pub fn insert_with(&self, value: Arc<T>, number: Option<u64>) -> Result<u64, (Status, Arc<T>)> {
         let mut guard = self.slots.lock();
         let Slots { slots, free } = &mut *guard;
         let index = match free.pop() {
@@ -48,9 +81,21 @@ impl<T> HandleTable<T> {
                 slots.len() as u32 - 1
             }
         };
+        let beside = match number.map(|number| (number, self.beside.reserve(index))) {
+            Some((_, Err(status))) => {
+                free.push(index);
+                return Err((status, value));
+            }
+            Some((number, Ok(beside))) => Some((number, beside)),
+            None => None,
+        };
         let slot = &mut slots[index as usize];
         slot.uses += 1;
         slot.value = Some(value);
+        if let Some((number, beside)) = beside {
+            beside.number.store(number, Ordering::Relaxed);
+            beside.identity.store(u64::from(live_identity(handle::generation(slot.uses))), Ordering::Release);
+        }
         Ok(handle::encode(self.tag, Parts { registry: 0, index, generation: handle::generation(slot.uses) }))
     }
 
@@ -78,6 +123,33 @@ impl<T> HandleTable<T> {
         found.map_err(|status| handle::error(self.tag, value, status))
     }
 
+    /// The number beside a handle, without a lock. Who uses it asks [`HandleTable::still`] afterwards.
+    ///
+    /// # Errors
+    /// As [`HandleTable::get`].
+    #[inline(always)]
+    pub fn number(&self, value: u64) -> Result<Number, Error> {
+        if let Ok(parts) = handle::decode(value, self.tag)
+            && parts.registry == 0
+            && let Some(beside) = self.beside.get(parts.index)
+        {
+            let identity = u64::from(live_identity(parts.generation));
+            let there = beside.identity.load(Ordering::Acquire) == identity;
+            let number = Number { number: beside.number.load(Ordering::Relaxed), index: parts.index, identity };
+            if there && self.still(number) {
+                return Ok(number);
+            }
+        }
+        Err(self.get(value).err().unwrap_or_else(|| handle::error(self.tag, value, Status::ERROR_STALE_HANDLE)))
+    }
+
+    /// Whether the handle has not been freed since its number was read.
+    #[inline(always)]
+    pub fn still(&self, read: Number) -> bool {
+        fence(Ordering::Acquire);
+        self.beside.get(read.index).is_some_and(|beside| beside.identity.load(Ordering::Relaxed) == read.identity)
+    }
+
     /// Calls `each` with every handle and its value. It must not use this table.
     pub fn each(&self, mut each: impl FnMut(u64, &T)) {
         let guard = self.slots.lock();
@@ -98,6 +170,11 @@ impl<T> HandleTable<T> {
         let index = self.find(&guard, value).map_err(|status| handle::error(self.tag, value, status))?;
         let Slots { slots, free } = &mut *guard;
         let kept = slots[index].value.take().ok_or(Status::ERROR_STALE_HANDLE)?;
+        if let Some(beside) = self.beside.get(index as u32) {
+            beside.identity.store(0, Ordering::Relaxed);
+            // Whoever sees what is done with the slot from now on sees that it was freed.
+            fence(Ordering::Release);
+        }
         // A slot whose generations are used up is retired: it is never listed as free again.
         if slots[index].uses < MAX_USES {
             free.push(index as u32);

@@ -8,8 +8,9 @@ use super::change::{Change, Kind};
 use super::due::{Due, DueList};
 use super::fallible::Many;
 use super::handle::Parts;
-use super::log::Level;
-use super::partition::{GLOBAL, GLOBAL_INDEX, Partition, Partitions};
+use super::index::ModelKey;
+use super::log::{self, Level};
+use super::partition::{GLOBAL, GLOBAL_INDEX};
 use super::registry::Locked;
 use super::state::NONE;
 
@@ -50,18 +51,23 @@ impl Locked {
     }
 
     fn empty(&mut self, gone: &mut DueList) {
+        let registry = self.registry;
+        let begun = registry.changes.begin();
         // From here on every list is empty to every reader, and every model's handle stale.
-        self.registry.forget();
+        registry.forget();
+        let old = [registry.by_name.clear(&mut self.by_name), registry.by_structure.clear(&mut self.by_structure)];
+        self.partitions.clear();
+        if begun {
+            registry.changes.end();
+        }
+        self.old_indices.extend(old);
         self.left_behind += self.live_models;
         self.cursor = 0;
         self.live_models = 0;
         self.invalidations += self.built_lists;
         self.built_lists = 0;
-        (self.registered_total, self.reused_total) = (0, 0);
-        self.by_name.clear();
-        self.by_structure.clear();
-        self.ownerless.clear();
-        self.partitions.clear();
+        self.registered_total = 0;
+        self.reused_before = registry.counters.reused();
         // Destructors run before the caller returns. Without any, later changes take the memory back in steps.
         if std::mem::take(&mut self.with_destructor) > 0 {
             self.reclaim(u32::MAX, gone);
@@ -70,6 +76,9 @@ impl Locked {
 
     /// Takes back all that was let go: what a clear left behind, and what lists and tables have room for without need.
     pub fn reclaim_all(&mut self, gone: &mut DueList) {
+        while !self.old_indices.is_empty() {
+            self.reclaim(u32::MAX, gone);
+        }
         self.reclaim(u32::MAX, gone);
         for owner in 0..self.owners.len() as u32 {
             if self.owners[owner as usize].live {
@@ -86,7 +95,11 @@ impl Locked {
         }
         self.give_back_records();
         self.partitions.shrink();
-        self.ownerless.shrink_to_fit();
+        let registry = self.registry;
+        registry.names.discard(&mut self.names);
+        registry.by_name.shrink(&self.by_name, &registry.changes);
+        registry.by_structure.shrink(&self.by_structure, &registry.changes);
+        self.old_indices.shrink_to_fit();
         self.schemas.shrink_to_fit();
     }
 
@@ -111,7 +124,7 @@ impl Locked {
         }
         self.reclaim_all(&mut gone);
         self.kinds = Vec::new();
-        self.partitions = Partitions::none();
+        self.partitions.close();
         self.options.release_queue = None;
         gone.log(Level::Info, format_args!("destroyed: {} went", Many(models, "model")));
         if !watchers.is_empty() {
@@ -146,22 +159,29 @@ impl Locked {
     /// Drops a partition with all that is in it, and that held so many names; `global` is emptied and stays.
     fn drop_partition(&mut self, index: u32, names: u64, gone: &mut DueList) {
         let Some(partition) = self.partitions.get(index) else { return };
-        let (label, mut model) = (partition.label.clone(), partition.first);
+        let (label, mut model) = (partition.label, partition.first);
+        let told = log::wants(Level::Debug) || self.is_watched();
+        let label = if told { self.partitions.label(label).ok() } else { None };
         let frozen = self.freeze(self.models_from(model), &[]);
         while model != NONE {
             let next = self.models[model as usize].next;
             self.drop_model(model, gone);
             model = next;
         }
-        self.thaw(frozen);
         if index != GLOBAL_INDEX {
             self.partitions.remove(index);
-        } else if names == 0 {
+        }
+        if index != GLOBAL_INDEX || names > 0 {
+            self.registry.raise_word();
+        }
+        self.thaw(frozen);
+        if index == GLOBAL_INDEX && names == 0 {
             return;
         }
-        gone.log(Level::Debug, format_args!("tenant \"{label}\" was dropped: {} went", Many(names, "name")));
+        let shown = label.as_deref().unwrap_or_default();
+        gone.log(Level::Debug, format_args!("tenant \"{shown}\" was dropped: {} went", Many(names, "name")));
         if self.is_watched() {
-            let change = Change { count: names, tenant: Some(label), ..Change::new(Kind::TenantDropped) };
+            let change = Change { count: names, tenant: label, ..Change::new(Kind::TenantDropped) };
             self.tell(Some(change), gone);
         }
     }
@@ -196,19 +216,20 @@ impl Locked {
 
     /// Drops every partition but `global` that was idle for so long. Gives how many.
     pub fn drop_idle(&mut self, max_idle_ms: u64, gone: &mut DueList) -> u64 {
-        let now = self.partitions.now();
         self.reclaim(64, gone);
         let (mut dropped, mut sequence) = (0, 1);
         loop {
             let Some(index) = self.partitions.since(sequence).next() else { break };
             let Some(partition) = self.partitions.get(index) else { break };
             sequence = partition.sequence + 1;
-            if now.saturating_sub(partition.last_used) >= max_idle_ms {
-                let names = u64::from(partition.names);
+            let names = u64::from(partition.names);
+            if self.partitions.last_used(index).idle_ms >= max_idle_ms {
                 self.drop_partition(index, names, gone);
                 dropped += 1;
             }
         }
+        let now = self.partitions.now();
+        self.partitions.advance(now);
         if dropped > 0 {
             gone.log(Level::Info, format_args!("swept: {} went", Many(dropped, "idle tenant")));
         }
@@ -229,12 +250,12 @@ impl Locked {
         let owner = self.owner_index(parts)?;
         self.renew(owner);
         let state = &mut *self.state;
-        if let Some(own) = state.partitions.find(&state.owners[owner as usize].label) {
+        if let Some(own) = state.partitions.find_atom(state.owners[owner as usize].label) {
             state.partitions.touch(own);
         }
         let mut last = NONE;
         for model in self.models_about(owner) {
-            let partition = self.models[model as usize].partition;
+            let partition = self.partition_of(model);
             if partition != last {
                 self.partitions.touch(partition);
                 last = partition;
@@ -250,21 +271,24 @@ impl Locked {
     }
 
     /// What is known of a partition.
-    pub fn tenant_info(&self, index: u32) -> Option<TenantInfo> {
-        let partition: &Partition = self.partitions.get(index)?;
-        let idle_ms = self.partitions.now().saturating_sub(partition.last_used);
-        Some(TenantInfo {
+    ///
+    /// # Errors
+    /// `ERROR_OUT_OF_MEMORY`.
+    pub fn tenant_info(&self, index: u32) -> Result<Option<TenantInfo>> {
+        let Some(partition) = self.partitions.get(index) else { return Ok(None) };
+        let used = self.partitions.last_used(index);
+        Ok(Some(TenantInfo {
             number: partition.sequence,
-            code: partition.label.to_string(),
+            code: self.partitions.label(partition.label)?,
             models: u64::from(partition.models),
             names: u64::from(partition.names),
-            structures: partition.structures.len() as u64,
+            structures: u64::from(partition.structures),
             owners: u64::from(partition.members),
             created_at_ms: partition.created_at,
-            last_used_at_ms: partition.last_used_at,
-            idle_ms,
+            last_used_at_ms: used.at_ms,
+            idle_ms: used.idle_ms,
             data_source: partition.data_source,
-        })
+        }))
     }
 
     /// What the registry counts.
@@ -273,8 +297,8 @@ impl Locked {
         let hits = self.registry.counters.hits().saturating_sub(self.hits_before) + self.locked_hits;
         Stats {
             registered_total: self.registered_total,
-            reused_total: self.reused_total,
-            unique_structures: self.partitions.structures() as u64,
+            reused_total: self.registry.counters.reused().saturating_sub(self.reused_before),
+            unique_structures: self.partitions.structures as u64,
             tenants: self.partitions.count() as u64,
             models: u64::from(self.live_models),
             owners: u64::from(self.live_owners),
@@ -289,12 +313,13 @@ impl Locked {
 
     /// What the registry's memory is used for.
     pub fn memory(&self) -> Memory {
-        let (owners, names) = (self.live_owners as usize, self.names.live() as usize);
-        let partitions = &self.partitions;
+        let owners = self.live_owners as usize;
+        let (registry, partitions) = (self.registry, &self.partitions);
         let reserved = self.owners.len().max(self.past_owners.len()) * size_of::<super::registry::OwnerSlot>()
-            + self.models.len().max(self.past_models.len()) * size_of::<u64>()
-            + (self.past_owners.len() + self.past_models.len()) * size_of::<u32>()
+            + self.past_owners.len() * size_of::<u32>()
+            + self.model_slots as usize * (size_of::<u64>() + size_of::<ModelKey>())
             + self.names.slots() * super::names::SLOT_BYTES
+            + partitions.reserved_bytes()
             + self.kinds.iter().map(|kind| kind.len()).sum::<usize>();
         let bytes = |bytes: usize| bytes as u64;
         Memory {
@@ -303,20 +328,16 @@ impl Locked {
                     + self.with_destructor as usize * size_of::<Due>(),
             ),
             indices: bytes(
-                self.by_name.len() * size_of::<(u64, u32)>()
-                    + self.by_structure.len() * size_of::<(super::state::StructureKey, u32)>()
-                    + self.ownerless.len() * size_of::<((u32, u32), u32)>(),
+                registry.by_name.bytes(&self.by_name)
+                    + registry.by_structure.bytes(&self.by_structure)
+                    + self.old_indices.iter().map(|old| old.bytes()).sum::<usize>(),
             ),
             owners: bytes(owners * size_of::<super::state::OwnerRecord>()),
             lists: bytes((owners + self.parted_owners as usize) * size_of::<super::list::List>() + self.run_bytes),
-            names: bytes(self.names.long_bytes + names * size_of::<u64>()),
+            names: bytes(self.names.bytes() + partitions.label_bytes()),
             schemas: bytes(self.schema_bytes),
             snapshots: bytes(self.snapshot_bytes),
-            tenants: bytes(
-                (partitions.count() + partitions.configurations()) * size_of::<Partition>()
-                    + partitions.structures() * size_of::<(usize, u32)>()
-                    + partitions.text_bytes,
-            ),
+            tenants: bytes(partitions.bytes()),
             texts: bytes(self.text_bytes),
             reserved: bytes(reserved),
         }

@@ -268,13 +268,16 @@ impl Locked {
     fn describe_model(&self, kind: Kind, model: u32) -> Change {
         let record = &self.models[model as usize];
         let owner = record.owner();
-        let name = self.registry.names.text(record.name).ok();
+        let name = self.model_name(model).ok();
         Change {
             owner: if owner == NONE { 0 } else { self.registry.owner_handle(owner, self.owners[owner as usize].uses) },
             model: self.model_handle(model),
             name: name
                 .and_then(|name| if name.len() > MAX_TOLD { fallible::beginning(&name, MAX_TOLD) } else { Some(name) }),
-            tenant: self.partitions.get(record.partition).map(|partition| partition.label.clone()),
+            tenant: match self.partitions.get(self.partition_of(model)) {
+                Some(partition) => self.partitions.label(partition.label).ok(),
+                None => Some(String::new()),
+            },
             ..Change::new(kind)
         }
     }

@@ -218,6 +218,15 @@ impl Schema {
         self.hidden.iter().map(|name| &**name)
     }
 
+    /// A number that stands for the structure, as long as any schema has it; 0 where there is none to be found by.
+    ///
+    /// # Errors
+    ///
+    /// `ERROR_OUT_OF_MEMORY`, `ERROR_FULL`
+    pub fn structure_number(&self) -> Result<u32> {
+        if self.has_structure() { self.structure.number() } else { Ok(0) }
+    }
+
     /// Whether there is any property to compare.
     pub fn has_structure(&self) -> bool {
         !self.merged.is_empty()

@@ -9,8 +9,9 @@ use super::intern::{Interner, Shared};
 use super::json::{Json, Member, Object};
 use super::number::Decimal;
 use super::types::{Property, Type};
+use crate::core::lock::{Rank, Ranked};
 use crate::core::names::KEYS;
-use crate::error::Result;
+use crate::error::{Result, Status};
 use once_cell::sync::OnceCell;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -242,7 +243,19 @@ pub struct Structure {
     hash: u64,
     /// Made when it is asked for: it takes longer than all else that is done to find the structure.
     fingerprint: OnceCell<Fingerprint>,
+    /// Drawn when it is asked for: no other structure has it while this one is there.
+    number: OnceCell<u32>,
 }
+
+/// The numbers of structures.
+struct Numbers {
+    drawn: u32,
+    free: Vec<u32>,
+}
+
+static NUMBERS: Ranked<Numbers> = Ranked::new(Rank::Interned, Numbers { drawn: 0, free: Vec::new() });
+/// The highest number: one bit is left for a model's strictness.
+const MAX_NUMBER: u32 = u32::MAX >> 1;
 
 static STRUCTURES: Interner<Structure> = Interner::new();
 
@@ -251,7 +264,7 @@ impl Structure {
     pub(super) fn of<'a>(count: usize, properties: impl Iterator<Item = &'a Property>) -> Result<Arc<Structure>> {
         let encoding = encode(count, properties)?;
         let hash = KEYS.hash_one(&encoding);
-        STRUCTURES.intern(Structure { encoding, hash, fingerprint: OnceCell::new() })
+        STRUCTURES.intern(Structure { encoding, hash, fingerprint: OnceCell::new(), number: OnceCell::new() })
     }
 
     /// 128 bits of the SHA-256 of the structure.
@@ -262,6 +275,29 @@ impl Structure {
             fingerprint.copy_from_slice(&digest[..16]);
             fingerprint
         })
+    }
+
+    /// A number that no other structure has while this one is there; not 0.
+    ///
+    /// # Errors
+    ///
+    /// `ERROR_OUT_OF_MEMORY`, `ERROR_FULL`
+    pub fn number(&self) -> Result<u32> {
+        let draw = || {
+            let mut numbers = NUMBERS.lock();
+            if let Some(number) = numbers.free.pop() {
+                return Ok(number);
+            }
+            if numbers.drawn >= MAX_NUMBER {
+                return Err(Status::ERROR_FULL.into());
+            }
+            // Giving one back must not fail, so there is room for all that were drawn.
+            let drawn = numbers.drawn as usize + 1;
+            numbers.free.try_reserve(drawn).map_err(exhausted)?;
+            numbers.drawn += 1;
+            Ok(numbers.drawn)
+        };
+        self.number.get_or_try_init(draw).copied()
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
@@ -282,5 +318,13 @@ impl Shared for Structure {
 impl Drop for Structure {
     fn drop(&mut self) {
         STRUCTURES.forget(self.hash());
+        if let Some(number) = self.number.get() {
+            let mut numbers = NUMBERS.lock();
+            numbers.free.push(*number);
+            // The last one: nothing is kept.
+            if numbers.free.len() == numbers.drawn as usize {
+                *numbers = Numbers { drawn: 0, free: Vec::new() };
+            }
+        }
     }
 }

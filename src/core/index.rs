@@ -1,0 +1,496 @@
+//! Which model is the newest of a name or of a structure: in each partition, and in the first partition that has one.
+//!
+//! Written under the registry's lock, read by anyone without it, inside [`Changes`]. A hash table with open addressing has
+//! one entry for each pair of a key (the atom of a name, or a structure with its strictness) and a partition. The entry of
+//! the first partition that has the key, in the order in which partitions came to be, stands under the key alone, so that
+//! a search through all partitions looks at one place; the sequence numbers of the others are kept as bits in a B-tree of
+//! the writers'. An entry is 31 bits of the hash and the model's index; what it is the entry of stands with the model
+//! ([`ModelKey`]). Entries are ordered by their hash, so that the table grows, and closes the gap of one that was taken
+//! out, without looking at the models.
+
+use std::collections::{BTreeMap, btree_map};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+use crate::error::Status;
+
+use super::memory::{self, Atomics, Table, Words};
+use super::state::NONE;
+
+/// What a search looks at of a model. The slot stays when the model goes, and with it how often it was used.
+#[repr(C, align(8))]
+pub(crate) struct ModelKey {
+    /// The atom of the name.
+    pub name: AtomicU32,
+    /// The number of the structure and, in the lowest bit, whether the model is strict; 0 for a model without a structure.
+    pub structure: AtomicU32,
+    pub partition: AtomicU32,
+    /// Bits of the host's own, by which a search passes the model over.
+    pub marks: AtomicU32,
+    /// How often the slot was used.
+    pub uses: AtomicU32,
+    /// Place in the list of the owner.
+    pub position: AtomicU32,
+}
+
+// SAFETY: every field is an atomic integer.
+unsafe impl Atomics for ModelKey {}
+
+impl ModelKey {
+    /// Of no model.
+    pub const fn new() -> Self {
+        ModelKey {
+            name: AtomicU32::new(0),
+            structure: AtomicU32::new(0),
+            partition: AtomicU32::new(NONE),
+            marks: AtomicU32::new(0),
+            uses: AtomicU32::new(0),
+            position: AtomicU32::new(NONE),
+        }
+    }
+}
+
+/// A version word over all that searches read: odd while a change is under way.
+pub(crate) struct Changes {
+    version: AtomicU64,
+}
+
+impl Changes {
+    pub const fn new() -> Self {
+        Changes { version: AtomicU64::new(0) }
+    }
+
+    /// The version under which a reader may look; `None` while a change is under way.
+    #[inline(always)]
+    pub fn read(&self) -> Option<u64> {
+        let version = self.version.load(Ordering::Acquire);
+        (version & 1 == 0).then_some(version)
+    }
+
+    /// Whether all that was read since then is of one moment.
+    #[inline(always)]
+    pub fn unchanged(&self, version: u64) -> bool {
+        fence(Ordering::Acquire);
+        self.version.load(Ordering::Relaxed) == version
+    }
+
+    /// Begins a change, under the registry's lock; gives whether it did, and none was under way.
+    pub fn begin(&self) -> bool {
+        let version = self.version.load(Ordering::Relaxed);
+        if version & 1 != 0 {
+            return false;
+        }
+        self.version.store(version + 1, Ordering::Relaxed);
+        fence(Ordering::Release);
+        true
+    }
+
+    /// Ends the change.
+    pub fn end(&self) {
+        let version = self.version.load(Ordering::Relaxed);
+        if version & 1 != 0 {
+            self.version.store(version + 1, Ordering::Release);
+        }
+    }
+}
+
+/// What models are indexed by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    Name,
+    Structure,
+}
+
+/// The part of an index that anyone may read.
+pub(crate) struct Index {
+    by: By,
+    run: AtomicU64,
+    /// Random: hosts choose which names come to which partitions.
+    key: [u64; 2],
+}
+
+/// The part of an index that belongs to the holder of the registry's lock.
+#[derive(Default)]
+pub(crate) struct IndexCounts {
+    entries: usize,
+    others: Others,
+}
+
+/// The partitions, but for the first one, that have a key: 64 sequence numbers in a word.
+#[derive(Default)]
+struct Others {
+    words: BTreeMap<u64, u64>,
+}
+
+/// What a clear left of an index; to be taken back in steps.
+pub(crate) struct OldIndex {
+    run: Words,
+    given_back: usize,
+    others: btree_map::IntoIter<u64, u64>,
+}
+
+/// The most partitions that can come to be in a registry.
+pub(crate) const MAX_SEQUENCE: u64 = 1 << 38;
+
+impl Others {
+    fn place(key: u32, sequence: u64) -> (u64, u64) {
+        (u64::from(key) << 32 | sequence >> 6, 1 << (sequence & 63))
+    }
+
+    fn insert(&mut self, key: u32, sequence: u64) {
+        let (word, bit) = Self::place(key, sequence);
+        *self.words.entry(word).or_default() |= bit;
+    }
+
+    fn remove(&mut self, key: u32, sequence: u64) {
+        let (word, bit) = Self::place(key, sequence);
+        if let btree_map::Entry::Occupied(mut entry) = self.words.entry(word) {
+            *entry.get_mut() &= !bit;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+    }
+
+    /// The sequence numbers of a key, the lowest first.
+    fn all(&self, key: u32) -> impl Iterator<Item = u64> + '_ {
+        let words = self.words.range(u64::from(key) << 32..=u64::from(key) << 32 | 0xFFFF_FFFF);
+        words.flat_map(|(word, bits)| {
+            let first = (word & 0xFFFF_FFFF) << 6;
+            (0..64).filter(move |bit| bits >> bit & 1 != 0).map(move |bit| first | bit)
+        })
+    }
+}
+
+/// An entry's lower half is the model's index and one, so that no entry is 0.
+const EMPTY: u64 = 0;
+/// Set in the entry that stands under a key alone.
+const FIRST: u64 = 1 << 32;
+const HASH_SHIFT: u32 = 33;
+/// How full a table may be: four fifths.
+const FULL: (usize, usize) = (4, 5);
+
+/// What an entry is looked for by.
+#[derive(Clone, Copy)]
+struct Wanted {
+    key: u32,
+    /// `NONE` for the entry of the first partition.
+    partition: u32,
+    hash: u64,
+}
+
+impl Wanted {
+    /// The upper half of its entry.
+    fn upper(self) -> u64 {
+        self.hash >> HASH_SHIFT << HASH_SHIFT | if self.partition == NONE { FIRST } else { 0 }
+    }
+
+    fn entry(self, model: u32) -> u64 {
+        self.upper() | (u64::from(model) + 1)
+    }
+}
+
+/// Where the entry with these upper bits begins to look in a table of so many places.
+#[inline(always)]
+fn home(entry: u64, places: usize) -> usize {
+    (entry >> (64 - places.trailing_zeros())) as usize
+}
+
+/// The places where an entry may stand, in the order in which they are looked at; each once.
+#[inline(always)]
+fn probe(entry: u64, places: usize) -> impl Iterator<Item = usize> {
+    let first = home(entry, places);
+    (first..first + places).map(move |at| at & (places - 1))
+}
+
+/// A model as the newest of its key in its partition.
+#[derive(Clone, Copy)]
+pub(crate) struct Newest {
+    pub key: u32,
+    pub partition: u32,
+    pub model: u32,
+}
+
+impl Index {
+    pub fn new(by: By) -> Self {
+        let random = super::handle::random_word;
+        Index { by, run: AtomicU64::new(0), key: [random(), random() | 1] }
+    }
+
+    fn run(&self) -> Words {
+        // SAFETY: the word is only ever stored from `Words::to_word`, or is the zero it began with.
+        unsafe { Words::from_word(self.run.load(Ordering::Acquire)) }
+    }
+
+    #[inline(always)]
+    fn wanted(&self, key: u32, partition: u32) -> Wanted {
+        // A folded multiplication under a key that nobody knows; the second one carries what it says to the upper bits, which
+        // are those that the table looks at.
+        let pair = (u64::from(key) << 32 | u64::from(partition)) ^ self.key[0];
+        let product = u128::from(pair) * u128::from(self.key[1]);
+        let folded = (product >> 64) as u64 ^ product as u64;
+        Wanted { key, partition, hash: folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) }
+    }
+
+    #[inline(always)]
+    fn is(&self, model: &ModelKey, wanted: Wanted) -> bool {
+        let key = match self.by {
+            By::Name => &model.name,
+            By::Structure => &model.structure,
+        };
+        key.load(Ordering::Relaxed) == wanted.key
+            && (wanted.partition == NONE || model.partition.load(Ordering::Relaxed) == wanted.partition)
+    }
+
+    /// The place of an entry, and its model.
+    #[inline(always)]
+    fn find(&self, keys: &Table<ModelKey>, places: &[AtomicU64], wanted: Wanted) -> Option<(usize, u32)> {
+        if places.is_empty() {
+            return None;
+        }
+        let upper = wanted.upper();
+        for at in probe(upper, places.len()) {
+            let entry = places[at].load(Ordering::Relaxed);
+            if entry == EMPTY {
+                return None;
+            }
+            let model = (entry as u32).wrapping_sub(1);
+            if entry >> 32 == upper >> 32 && keys.get(model).is_some_and(|model| self.is(model, wanted)) {
+                return Some((at, model));
+            }
+        }
+        None
+    }
+
+    /// The newest model of a key in the first partition that has one.
+    #[inline(always)]
+    pub fn first(&self, keys: &Table<ModelKey>, key: u32) -> Option<u32> {
+        self.find(keys, self.run().as_slice(), self.wanted(key, NONE)).map(|(_, model)| model)
+    }
+
+    /// The newest model of a key in a partition.
+    #[inline(always)]
+    pub fn newest(&self, keys: &Table<ModelKey>, key: u32, partition: u32) -> Option<u32> {
+        let run = self.run();
+        let (_, first) = self.find(keys, run.as_slice(), self.wanted(key, NONE))?;
+        if keys.get(first)?.partition.load(Ordering::Relaxed) == partition {
+            return Some(first);
+        }
+        self.find(keys, run.as_slice(), self.wanted(key, partition)).map(|(_, model)| model)
+    }
+}
+
+/// What only the holder of the registry's lock may do, and what readers see inside [`Changes`] alone.
+impl Index {
+    /// Makes sure that there is room for so many more entries.
+    ///
+    /// # Errors
+    /// `ERROR_OUT_OF_MEMORY`; nothing was changed.
+    pub fn reserve(&self, counts: &IndexCounts, changes: &Changes, more: usize) -> Result<(), Status> {
+        let old = self.run();
+        let needed = counts.entries + more;
+        if needed * FULL.1 <= old.len() * FULL.0 {
+            return Ok(());
+        }
+        self.rebuild(changes, needed)
+    }
+
+    /// Moves the entries into a table for so many.
+    fn rebuild(&self, changes: &Changes, entries: usize) -> Result<(), Status> {
+        let (old, new) = (self.run(), memory::allocate(entries * FULL.1 / FULL.0 + 1)?);
+        for entry in old.as_slice() {
+            let entry = entry.load(Ordering::Relaxed);
+            if entry != EMPTY {
+                place(new.as_slice(), entry);
+            }
+        }
+        let begun = changes.begin();
+        self.run.store(new.to_word(), Ordering::Release);
+        if begun {
+            changes.end();
+        }
+        memory::free(old);
+        Ok(())
+    }
+
+    /// Gives back what the table has room for without need.
+    pub fn shrink(&self, counts: &IndexCounts, changes: &Changes) {
+        let old = self.run();
+        if counts.entries == 0 {
+            let begun = changes.begin();
+            self.run.store(Words::NONE.to_word(), Ordering::Release);
+            if begun {
+                changes.end();
+            }
+            memory::free(old);
+        } else if counts.entries * 8 <= old.len() {
+            // Without memory for a smaller one the table stays as it is.
+            let _ = self.rebuild(changes, counts.entries);
+        }
+    }
+
+    /// The bytes of the table.
+    pub fn bytes(&self, counts: &IndexCounts) -> usize {
+        self.run().bytes() + counts.others.words.len() * size_of::<(u64, u64)>()
+    }
+
+    fn insert(&self, counts: &mut IndexCounts, wanted: Wanted, model: u32) {
+        place(self.run().as_slice(), wanted.entry(model));
+        counts.entries += 1;
+    }
+
+    /// Makes a model the newest of its key in its partition, for which [`Index::reserve`] made room. Gives the one that was.
+    pub fn put(
+        &self,
+        counts: &mut IndexCounts,
+        keys: &Table<ModelKey>,
+        Newest { key, partition, model }: Newest,
+        sequence_of: impl Fn(u32) -> u64,
+    ) -> Option<u32> {
+        let run = self.run();
+        let (alone, here) = (self.wanted(key, NONE), self.wanted(key, partition));
+        let Some((at, first)) = self.find(keys, run.as_slice(), alone) else {
+            self.insert(counts, alone, model);
+            return None;
+        };
+        let before = keys.get(first).map_or(NONE, |first| first.partition.load(Ordering::Relaxed));
+        if before == partition {
+            run.as_slice()[at].store(alone.entry(model), Ordering::Relaxed);
+            return Some(first);
+        }
+        if let Some((at, newest)) = self.find(keys, run.as_slice(), here) {
+            run.as_slice()[at].store(here.entry(model), Ordering::Relaxed);
+            return Some(newest);
+        }
+        let (sequence, sequence_before) = (sequence_of(partition), sequence_of(before));
+        if sequence < sequence_before {
+            run.as_slice()[at].store(alone.entry(model), Ordering::Relaxed);
+            self.insert(counts, self.wanted(key, before), first);
+            counts.others.insert(key, sequence_before);
+        } else {
+            self.insert(counts, here, model);
+            counts.others.insert(key, sequence);
+        }
+        None
+    }
+
+    /// Takes out the newest model of a key in a partition; `older` is then the newest one, if there is one.
+    pub fn take(
+        &self,
+        counts: &mut IndexCounts,
+        keys: &Table<ModelKey>,
+        Newest { key, partition, model }: Newest,
+        older: Option<u32>,
+        sequence: u64,
+        partition_of: impl Fn(u64) -> Option<u32>,
+    ) {
+        let run = self.run();
+        let places = run.as_slice();
+        let alone = self.wanted(key, NONE);
+        let Some((at, first)) = self.find(keys, places, alone) else { return };
+        if first != model {
+            let here = self.wanted(key, partition);
+            let Some((at, newest)) = self.find(keys, places, here) else { return };
+            if newest != model {
+                return;
+            }
+            match older {
+                Some(older) => places[at].store(here.entry(older), Ordering::Relaxed),
+                None => {
+                    remove(places, at);
+                    counts.entries -= 1;
+                    counts.others.remove(key, sequence);
+                }
+            }
+            return;
+        }
+        if let Some(older) = older {
+            places[at].store(alone.entry(older), Ordering::Relaxed);
+            return;
+        }
+        let next = counts.others.all(key).next();
+        let heir = next.and_then(|sequence| {
+            let there = self.wanted(key, partition_of(sequence)?);
+            self.find(keys, places, there)
+        });
+        match (next, heir) {
+            (Some(sequence), Some((from, heir))) => {
+                counts.others.remove(key, sequence);
+                places[at].store(alone.entry(heir), Ordering::Relaxed);
+                remove(places, from);
+            }
+            _ => remove(places, at),
+        }
+        counts.entries -= 1;
+    }
+
+    /// The newest model of a key in each partition that has one, in the order in which these came to be.
+    pub fn all<'a>(
+        &'a self,
+        counts: &'a IndexCounts,
+        keys: &'a Table<ModelKey>,
+        key: u32,
+        partition_of: impl Fn(u64) -> Option<u32> + 'a,
+    ) -> impl Iterator<Item = u32> + 'a {
+        let places = self.run().as_slice();
+        let others = counts.others.all(key).filter_map(move |sequence| {
+            self.find(keys, places, self.wanted(key, partition_of(sequence)?)).map(|(_, model)| model)
+        });
+        self.first(keys, key).into_iter().chain(others)
+    }
+
+    /// Forgets every entry, whatever their number; what is left is to be taken back.
+    pub fn clear(&self, counts: &mut IndexCounts) -> OldIndex {
+        let run = self.run();
+        self.run.store(Words::NONE.to_word(), Ordering::Release);
+        let IndexCounts { others, .. } = std::mem::take(counts);
+        OldIndex { run, given_back: 0, others: others.words.into_iter() }
+    }
+}
+
+impl OldIndex {
+    /// Takes back a part of so many entries; gives whether there is nothing left.
+    pub fn reclaim(&mut self, steps: usize) -> bool {
+        if self.others.by_ref().take(steps).count() == steps {
+            return false;
+        }
+        let to = self.given_back.saturating_add(steps).min(self.run.len());
+        memory::give_back_part(self.run, self.given_back, to);
+        self.given_back = to;
+        if to < self.run.len() {
+            return false;
+        }
+        memory::free_given_back(std::mem::replace(&mut self.run, Words::NONE));
+        true
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.run.bytes() + self.others.len() * size_of::<(u64, u64)>()
+    }
+}
+
+/// Puts an entry into the first free place.
+fn place(places: &[AtomicU64], entry: u64) {
+    let free = probe(entry, places.len()).find(|at| places[*at].load(Ordering::Relaxed) == EMPTY);
+    if let Some(at) = free {
+        places[at].store(entry, Ordering::Relaxed);
+    }
+}
+
+/// Takes an entry out, and moves those behind it that would not be found any more (Knuth, TAOCP 3, 6.4, algorithm R).
+fn remove(places: &[AtomicU64], at: usize) {
+    let mask = places.len() - 1;
+    let (mut gap, mut next) = (at, at);
+    for _ in 0..places.len() {
+        next = (next + 1) & mask;
+        let entry = places[next].load(Ordering::Relaxed);
+        if entry == EMPTY {
+            break;
+        }
+        let from_home = next.wrapping_sub(home(entry, places.len())) & mask;
+        if from_home >= next.wrapping_sub(gap) & mask {
+            places[gap].store(entry, Ordering::Relaxed);
+            gap = next;
+        }
+    }
+    places[gap].store(EMPTY, Ordering::Relaxed);
+}

@@ -1,0 +1,251 @@
+//! The places of a model: in its owners' lists, in its partition, and in the indices by name and by structure.
+
+use std::sync::atomic::Ordering;
+
+use super::clock;
+use super::due::DueList;
+use super::index::Newest;
+use super::model::{NO_STRUCTURE, Place};
+use super::registry::Locked;
+use super::state::{Link, NONE, State};
+
+/// What is under way on lists and on what searches look at, until [`Locked::thaw`].
+#[must_use]
+pub(crate) struct Frozen {
+    owners: Vec<u32>,
+    changes: bool,
+}
+
+impl Locked {
+    /// Puts a model into its lists, its partition and the index by name; the one that it replaces goes.
+    pub fn link(&mut self, model: u32, place: Place, replaced: Option<u32>, in_place: bool, gone: &mut DueList) {
+        let id = self.model_handle(model);
+        let atom = self.name_of(model);
+        let owner = place.owner();
+        let old = replaced.map(|old| {
+            let record = &self.models[old as usize];
+            (old, self.position_of(old), record.data_source, record.position_on as usize)
+        });
+        // A model takes the place of the one it replaces; a moved one goes to the end.
+        let taken = old.filter(|_| in_place && owner != NONE);
+        let taken_on = taken.filter(|(_, _, source, _)| *source == place.data_source && place.data_source != NONE);
+
+        if owner != NONE {
+            let freshness = self.refresh(owner);
+            if let Some(list) = self.list_of(owner) {
+                self.count_invalidation(list);
+                let position = match taken {
+                    Some((_, position, ..)) => {
+                        list.replace(position, id, freshness);
+                        position
+                    }
+                    None => list.push(id, atom, freshness),
+                };
+                self.key(model).position.store(position as u32, Ordering::Relaxed);
+            }
+        }
+        if place.data_source != NONE
+            && let Some(list) = self.list_on(place.data_source)
+        {
+            let freshness = if place.data_source == owner {
+                self.list_of(owner).map_or(0, |own| own.stamp(0).owner)
+            } else {
+                self.refresh(place.data_source)
+            };
+            self.count_invalidation(list);
+            let position = match taken_on {
+                Some((_, _, _, position)) => {
+                    list.replace(position, id, freshness);
+                    position
+                }
+                None => list.push(id, atom, freshness),
+            };
+            self.models[model as usize].position_on = position as u32;
+            if place.data_source != owner
+                && let Some(own) = self.list_of(place.data_source)
+            {
+                own.note_freshness(freshness);
+            }
+        }
+        if let Some((old, ..)) = old {
+            self.unlink(old, Some((taken.is_some(), taken_on.is_some())));
+            self.forget_model(old, gone);
+        }
+        let registered_at = clock::wall_ms();
+        let record = &mut self.models[model as usize];
+        record.data_source = place.data_source;
+        record.app = place.app;
+        record.registered_at = registered_at;
+        self.link_partition(model, atom, place.partition);
+        self.partitions.touch_at(place.partition, registered_at);
+        self.registered_total += 1;
+    }
+
+    fn link_partition(&mut self, model: u32, atom: u32, partition: u32) {
+        let (registry, key) = (self.registry, self.key(model));
+        key.partition.store(partition, Ordering::Relaxed);
+        let structure = key.structure.load(Ordering::Relaxed);
+        let State { partitions, by_name, by_structure, models, .. } = &mut *self.state;
+        let sequence_of = |partition| partitions.sequence(partition);
+        let name = Newest { key: atom, partition, model };
+        let older = registry.by_name.put(by_name, &registry.keys, name, sequence_of).unwrap_or(NONE);
+        let mut alike = NONE;
+        let mut other_strictness = None;
+        if structure != NO_STRUCTURE {
+            let index = &registry.by_structure;
+            let newest = Newest { key: structure, partition, model };
+            let known = index.put(by_structure, &registry.keys, newest, sequence_of);
+            alike = known.unwrap_or(NONE);
+            if known.is_none() {
+                other_strictness = index.newest(&registry.keys, structure ^ 1, partition);
+            }
+        }
+        let Some(home) = partitions.get_mut(partition) else { return };
+        let last = std::mem::replace(&mut home.last, model);
+        if home.first == NONE {
+            home.first = model;
+        }
+        home.models += 1;
+        home.names += u32::from(older == NONE);
+        let new_structure = if structure == NO_STRUCTURE {
+            home.plain += 1;
+            home.plain == 1
+        } else {
+            alike == NONE && other_strictness.is_none()
+        };
+        home.structures += u32::from(new_structure);
+        partitions.structures += usize::from(new_structure);
+        for (before, next) in [(last, Link::Next), (older, Link::Newer), (alike, Link::NewerAlike)] {
+            if let Some(record) = models.get_mut(before as usize) {
+                *record.link(next) = model;
+            }
+        }
+        let record = &mut models[model as usize];
+        (record.previous, record.next) = (last, NONE);
+        (record.older, record.newer) = (older, NONE);
+        (record.older_alike, record.newer_alike) = (alike, NONE);
+    }
+
+    /// Takes a model out of its lists, its partition and the index by name. `kept` says which of its two places in
+    /// lists another model has already.
+    pub fn unlink(&mut self, model: u32, kept: Option<(bool, bool)>) {
+        let (kept_own, kept_on) = kept.unwrap_or_default();
+        let record = &self.models[model as usize];
+        let (owner, source, position_on) = (record.owner(), record.data_source, record.position_on as usize);
+        let position = self.position_of(model);
+        if owner != NONE && !kept_own {
+            let freshness = self.refresh(owner);
+            if let Some(list) = self.list_of(owner) {
+                self.count_invalidation(list);
+                list.remove(position, freshness);
+            }
+            if let Some(on) = self.list_on(owner) {
+                on.note_freshness(freshness);
+            }
+        }
+        if source != NONE
+            && !kept_on
+            && let Some(on) = self.list_on(source)
+        {
+            let freshness = self.refresh(source);
+            self.count_invalidation(on);
+            on.remove(position_on, freshness);
+            if let Some(own) = self.list_of(source) {
+                own.note_freshness(freshness);
+            }
+        }
+        self.unlink_partition(model);
+    }
+
+    fn unlink_partition(&mut self, model: u32) {
+        let (registry, key) = (self.registry, self.key(model));
+        let (atom, structure) = (key.name.load(Ordering::Relaxed), key.structure.load(Ordering::Relaxed));
+        let index = key.partition.load(Ordering::Relaxed);
+        let State { partitions, by_name, by_structure, models, .. } = &mut *self.state;
+        let sequence = partitions.sequence(index);
+        let record = &models[model as usize];
+        let (previous, next) = (record.previous, record.next);
+        let (older, newer) = (record.older, record.newer);
+        let (older_alike, newer_alike) = (record.older_alike, record.newer_alike);
+        let known = |model: u32| (model != NONE).then_some(model);
+        let partition_of = |sequence| partitions.by_sequence(sequence);
+        if newer == NONE {
+            let name = Newest { key: atom, partition: index, model };
+            registry.by_name.take(by_name, &registry.keys, name, known(older), sequence, partition_of);
+        }
+        let mut last_alike = false;
+        if structure != NO_STRUCTURE && newer_alike == NONE {
+            let (alike, keys) = (&registry.by_structure, &registry.keys);
+            let newest = Newest { key: structure, partition: index, model };
+            alike.take(by_structure, keys, newest, known(older_alike), sequence, partition_of);
+            last_alike = older_alike == NONE && alike.newest(keys, structure ^ 1, index).is_none();
+        }
+        let links = [
+            (previous, Link::Next, next),
+            (next, Link::Previous, previous),
+            (older, Link::Newer, newer),
+            (newer, Link::Older, older),
+            (older_alike, Link::NewerAlike, newer_alike),
+            (newer_alike, Link::OlderAlike, older_alike),
+        ];
+        for (at, link, value) in links {
+            if let Some(record) = models.get_mut(at as usize) {
+                *record.link(link) = value;
+            }
+        }
+        let Some(partition) = partitions.get_mut(index) else { return };
+        partition.models -= 1;
+        partition.names -= u32::from(older == NONE && newer == NONE);
+        if partition.first == model {
+            partition.first = next;
+        }
+        if partition.last == model {
+            partition.last = previous;
+        }
+        if structure == NO_STRUCTURE {
+            partition.plain -= 1;
+            last_alike = partition.plain == 0;
+        }
+        partition.structures -= u32::from(last_alike);
+        partitions.structures -= usize::from(last_alike);
+    }
+
+    /// Begins a change of what searches look at, until [`Locked::thaw`].
+    pub fn change(&self) -> Frozen {
+        Frozen { owners: Vec::new(), changes: self.registry.changes.begin() }
+    }
+
+    /// Keeps readers away from the lists of these owners, from those that these models are in, and from what searches look at,
+    /// until [`Locked::thaw`]: what is changed meanwhile is one change to them.
+    pub fn freeze(&self, models: impl Iterator<Item = u32>, owners: &[u32]) -> Frozen {
+        let Frozen { owners: mut frozen, changes } = self.change();
+        let of_models = models.flat_map(|model| {
+            let record = &self.models[model as usize];
+            [record.data_source, record.app]
+        });
+        for owner in of_models.chain(owners.iter().copied()).filter(|owner| *owner != NONE) {
+            // Without memory to remember it by, the change is seen step by step.
+            if frozen.try_reserve(1).is_err() {
+                break;
+            }
+            let lists = [self.list_of(owner), self.list_on(owner)];
+            // Both have to be frozen, so no short cut.
+            if lists.into_iter().flatten().filter(|list| list.freeze()).count() > 0 {
+                frozen.push(owner);
+            }
+        }
+        Frozen { owners: frozen, changes }
+    }
+
+    /// Lets readers in again.
+    pub fn thaw(&self, frozen: Frozen) {
+        if frozen.changes {
+            self.registry.changes.end();
+        }
+        for owner in frozen.owners {
+            for list in [self.registry.lists.get(owner), self.registry.lists_on.get(owner)].into_iter().flatten() {
+                list.thaw();
+            }
+        }
+    }
+}
