@@ -256,6 +256,41 @@ fn words_stay_readable_and_never_repeat_after_release_and_destruction() {
 }
 
 #[test]
+fn what_changes_many_at_once_raises_the_registry_s_word_and_no_answer_that_it_is_not_about() {
+    let changes: [(&str, &dyn Fn(&Registry)); 5] = [
+        ("clear", &|registry| registry.clear()),
+        ("a tenant is dropped", &|registry| drop_tenant(registry.0, "north", 0).map(drop).expect("dropped")),
+        ("idle tenants are dropped", &|registry| drop_idle(registry.0, 0).map(drop).expect("dropped")),
+        ("a sweep", &|registry| sweep(registry.0).map(drop).expect("swept")),
+        ("global is emptied", &|registry| drop_tenant(registry.0, "global", 0).map(drop).expect("dropped")),
+    ];
+    for (what, change) in changes {
+        let registry = Registry::new();
+        set_clock(registry.0, 0);
+        let app = registry.app();
+        Model::tenant("User", "north").add(&registry);
+        Model::new("User").add(&registry);
+        set_clock(registry.0, u64::MAX / 2);
+        Model::of("User", app).add(&registry);
+        let (models, stamp) = stamped(app, ANY, false).expect("a list");
+        let before = Words::of(app).read();
+        change(&registry);
+        assert_ne!(Words::of(app).read().1, before.1, "{what}");
+        let (later, later_stamp) = stamped(app, ANY, false).expect("a list");
+        if later == models {
+            assert_eq!(later_stamp.stamp, stamp.stamp, "{what}: the same answer has the same stamp");
+            assert_ne!(later_stamp.registry_word, stamp.registry_word, "{what}: and the words for which it is the answer");
+        }
+    }
+    // What finds nothing to drop raises nothing.
+    let registry = Registry::new();
+    let app = registry.app();
+    let before = Words::of(app).read();
+    assert_eq!((drop_tenant(registry.0, "nobody", 0), sweep(registry.0)), (Ok(0), Ok(0)));
+    assert_eq!(Words::of(app).read(), before);
+}
+
+#[test]
 fn a_failing_query_and_a_list_that_does_not_fit_change_no_word() {
     let registry = Registry::new();
     let app = registry.app();

@@ -164,6 +164,13 @@ fn listing_counts_when_the_list_has_to_be_built() {
 }
 
 #[test]
+fn listing_a_tenant_counts_and_listing_all_of_them_does_not() {
+    assert!(is_use("north", |scene| done(models_in(scene.registry.0, "north").expect("a list"))));
+    assert!(!is_use(SOURCE, |scene| done(models_in(scene.registry.0, "north").expect("a list"))), "another one");
+    assert!(!is_use("north", |scene| done(all_models(scene.registry.0).expect("a list"))));
+}
+
+#[test]
 fn what_is_known_of_a_tenant_and_an_owner_is_no_use() {
     assert!(!is_use("north", |scene| done(tenant(scene.registry.0, "north"))));
     assert!(!is_use("north", |scene| done(tenants(scene.registry.0))));

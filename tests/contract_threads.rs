@@ -382,3 +382,68 @@ fn a_thread_that_ends_between_two_calls_leaves_no_lock() {
         assert_eq!(models_of(app).expect("a list").len(), round + 1);
     }
 }
+
+fn ignore<T>(_: T) {}
+
+/// What a writer does to models of one name and one structure in `global` and in two tenants, in rounds.
+fn searches_against_a_writer(rounds: u32) {
+    let registry = Registry::new();
+    let own = schema(r#"{"name": "Own", "base": "Model", "properties": {"a": "string"}}"#);
+    let common = schema(r#"{"name": "Common", "base": "Model", "properties": {"b": ["number"]}}"#);
+    let stays = Model { schema: own, ..Model::tenant("Stays", "south") }.add(&registry);
+    let search = |schema: u64, tenant: &str| {
+        find_structure(registry.0, Search { schema, tenant, ..Search::default() }).expect("an answer")
+    };
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..rounds {
+                // As many other names that the tables grow and shrink meanwhile.
+                let name = format!("Another {}", round % 97);
+                let other = Model { schema: common, ..Model::tenant(&name, "north") }.add(&registry);
+                let [north, west] = ["north", "west"]
+                    .map(|tenant| Model { schema: common, ..Model::tenant("Common", tenant) }.add(&registry));
+                match round % 5 {
+                    0 => ignore(unregister(other)),
+                    1 => ignore(drop_tenant(registry.0, "north", 0)),
+                    2 => ignore((unregister(north), unregister(west))),
+                    3 => move_to(west, 0, 0, "east").expect("move"),
+                    _ => ignore((drop_tenant(registry.0, "west", 0), drop_tenant(registry.0, "east", 0))),
+                }
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    assert_eq!(find(registry.0, "Stays"), Ok(stays));
+                    assert_eq!(find_in(registry.0, "south", "Stays"), Ok(stays));
+                    assert_eq!(find_in(registry.0, "north", "Stays"), Ok(0));
+                    assert_eq!(find(registry.0, "Never there"), Ok(0));
+                    assert_eq!((search(own, ""), search(own, "south")), (stays, stays));
+                    assert_eq!(search(own, "north"), 0, "tenants never share");
+                    assert_eq!(search(common, "south"), 0);
+                    // What is found is what was asked for, whatever became of it meanwhile.
+                    for found in [find(registry.0, "Common"), find_in(registry.0, "west", "Common")] {
+                        if let Ok(found) = found
+                            && found != 0
+                            && let Ok(name) = model_name(found)
+                        {
+                            assert_eq!(name, "Common");
+                        }
+                    }
+                    let found = search(common, "");
+                    if let Ok(tenant) = model_tenant(found) {
+                        assert!(["north", "west", "east"].contains(&&*tenant), "{tenant}");
+                    }
+                }
+            });
+        }
+    });
+    [own, common].map(|schema| free_schema(schema).expect("free"));
+}
+
+#[test]
+fn what_is_there_all_the_time_is_found_by_name_and_by_structure_while_others_come_and_go() {
+    searches_against_a_writer(if cfg!(miri) { 40 } else { 20_000 });
+}

@@ -428,8 +428,8 @@ pub unsafe extern "C" fn mreg_owner_freshness_words(
 /// Counts as use of the partitions that the owner's models live in, as building its list anew would, and of the owner's
 /// own, if it is there: none of them is idle.
 ///
-/// For hosts that live on freshness words, on lists from the cache, or on `mreg_owner_get` and `mreg_owner_has`, which count as
-/// no use.
+/// For hosts that live on freshness words, or on answers from the cache: lists that need not be built, `mreg_owner_get` and
+/// `mreg_owner_has`. Those count as no use.
 ///
 /// Errors: as `mreg_owner_release`, `MREG_ERROR_NULL_HANDLE`. Any thread. Since 0.1.0.
 ///

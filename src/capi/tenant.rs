@@ -198,7 +198,8 @@ pub unsafe extern "C" fn mreg_tenant_find_model(
 /// Copies the handles of a tenant's models in the order of registration.
 ///
 /// As many as `capacity` has room for; `*count` is how many there are. `(NULL, 0)` asks for the number. An empty or a
-/// reserved code means `global`. The handles hold nothing: a model may be gone when its handle is used.
+/// reserved code means `global`. The list is made for each call, which counts as use of the tenant. The handles hold nothing:
+/// a model may be gone when its handle is used.
 ///
 /// Errors: as `mreg_tenant_find_model`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
 ///

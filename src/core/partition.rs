@@ -769,4 +769,74 @@ mod tests {
         let other = DataSourceConfig { host: "elsewhere".into(), ..DataSourceConfig::default() }.fields();
         assert_eq!(label_of(&other), other.label());
     }
+
+    /// Partitions with one of the code `north`, and the clock standing at 0 as a tick begins.
+    fn ticking(places: &'static Places) -> (Partitions, u32) {
+        let mut partitions = Partitions::none();
+        partitions.open(places, &[]).expect("there is memory");
+        partitions.set_clock(Some(0));
+        let label = partitions.prepare_code("north").expect("there is memory");
+        let north = partitions.make(label, false);
+        (partitions, north)
+    }
+
+    /// Lets the clock go on while nobody writes.
+    fn pass_to(places: &Places, milliseconds: u64) {
+        places.standing.store(milliseconds + 1, Ordering::Relaxed);
+    }
+
+    fn note_of(places: &Places, index: u32) -> u64 {
+        places.slots.get(index).map_or(0, |slot| slot.note.load(Ordering::Relaxed))
+    }
+
+    #[test]
+    fn a_read_notes_use_at_most_once_a_tick() {
+        static PLACES: Places = Places::new();
+        let (mut partitions, north) = ticking(&PLACES);
+        let idle = |partitions: &Partitions| partitions.last_used(north).idle_ms;
+        pass_to(&PLACES, 10);
+        PLACES.note(north);
+        let noted = note_of(&PLACES, north);
+        pass_to(&PLACES, 500);
+        PLACES.note(north);
+        assert_eq!(note_of(&PLACES, north), noted, "nothing is stored in the same tick");
+        pass_to(&PLACES, 900);
+        assert_eq!(idle(&partitions), 890);
+        partitions.advance(900);
+        PLACES.note(north);
+        assert_eq!(note_of(&PLACES, north), noted, "the tick lasts a second");
+        pass_to(&PLACES, 1000);
+        partitions.advance(1000);
+        PLACES.note(north);
+        assert_ne!(note_of(&PLACES, north), noted);
+        assert_eq!(idle(&partitions), 0);
+        pass_to(&PLACES, 2500);
+        assert_eq!(idle(&partitions), 1500);
+    }
+
+    #[test]
+    fn what_readers_use_while_nobody_writes_is_not_idle() {
+        static PLACES: Places = Places::new();
+        let (mut partitions, north) = ticking(&PLACES);
+        let idle = |partitions: &Partitions| partitions.last_used(north).idle_ms;
+        pass_to(&PLACES, 5000);
+        assert_eq!(idle(&partitions), 5000, "nobody read");
+        PLACES.note(north);
+        // It may have been read until now, without a note.
+        pass_to(&PLACES, 60_000);
+        assert_eq!(idle(&partitions), 0);
+        partitions.advance(60_000);
+        pass_to(&PLACES, 61_000);
+        assert_eq!(idle(&partitions), 1000, "the long tick has ended");
+        partitions.advance(61_000);
+        pass_to(&PLACES, 90_000);
+        assert_eq!(idle(&partitions), 30_000);
+        // More long ticks than are remembered: none makes it idle for longer than it can be.
+        for tick in 0..2 * LONG_TICKS as u64 {
+            pass_to(&PLACES, 90_000 + tick * 10_000);
+            partitions.advance(90_000 + tick * 10_000);
+        }
+        assert!(idle(&partitions) <= 2 * LONG_TICKS as u64 * 10_000 + 30_000);
+        assert!(partitions.long_ticks.len() <= LONG_TICKS);
+    }
 }
