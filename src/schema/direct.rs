@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
         if self.properties.capacity() == 0 {
             self.properties.try_reserve_exact(TYPICAL).map_err(exhausted)?;
         }
-        let mut hidden = Vec::new();
+        let mut hidden: Vec<Box<str>> = Vec::new();
         let mut bits = 0;
         let mut more = self.next() != b'}';
         while more {
@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
             let others = self.properties.len() - from + hidden.len();
             if others < FEW && bits & bit != 0 {
                 let mut names = self.properties[from..].iter().map(|property| &property.name);
-                let is_hidden = hidden.iter().any(|name: &Box<str>| **name == *key);
+                let is_hidden = hidden.iter().any(|name| **name == *key);
                 if is_hidden || names.any(|name| name.bytes() == key.as_bytes()) {
                     return Err(Refusal::Odd);
                 }
