@@ -834,7 +834,9 @@ function addPiece(json) {
 }
 
 // The first pieces, which are always there.
-const FIXED = ['{"name":"M","base":"Model","properties":{', '}}', '{', '}', '{"type":', '[', ']', '[]', ',', 'null', 'true', 'false'];
+const FIXED = [
+  '{"name":"M","base":"Model","properties":{', '}}', '{', '}', '{"type":', '[', ']', '[]', ',', 'null', 'true', 'false',
+];
 const [BEGIN, END, OPEN, CLOSE, TYPED, OPEN_ARRAY, CLOSE_ARRAY, ANY_ARRAY, COMMA, NULL, TRUE, FALSE] = FIXED.map(addPiece);
 
 /** Forgets all pieces, and the schemas that are known by them. */
@@ -913,7 +915,9 @@ class Writer {
     this.count = 0;
   }
 
+  /** Parts that many others share are written many times: that has to end. */
   add(piece) {
+    if (this.count >= PIECES_LIMIT) throw new NoStructure('too-large');
     this.pieces[this.count++] = piece;
   }
 
@@ -924,10 +928,8 @@ class Writer {
     above.push(value);
   }
 
-  /** Parts that many others share are written many times: that has to end. */
   leave() {
     this.above.pop();
-    if (this.count > PIECES_LIMIT) throw new NoStructure('too-large');
   }
 
   /** The schema of properties; throws where they have no structure. Nothing is written where they have no members. */

@@ -142,14 +142,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An anonymous model, or a type whose attributes come before it: which of them tells a member further on. The first
-    /// attempt comes upon each member once and the second one takes them as they are, so that nesting costs no power of two.
+    /// An anonymous model, or a type whose attributes come before it: which of them tells a member further on. What is read
+    /// twice for that is bounded, however deep it nests.
     fn either(&mut self, depth: u32) -> Quick<(Type, Object<'static>)> {
         let begin = self.mark();
         match self.anonymous(depth) {
             Ok(Some(ty)) => Ok((ty, Object::default())),
             Ok(None) | Err(Refusal::Odd) => {
-                self.go_back(begin);
+                self.go_back(begin)?;
                 self.typed(depth)
             }
             Err(failed) => Err(failed),

@@ -42,6 +42,8 @@ pub(super) struct Reader<'a> {
     shift: usize,
     pub(super) source: u32,
     depth: u32,
+    /// How many bytes were gone back.
+    again: usize,
     // Stacks, as those of the other parser: each level takes its own off the top.
     members: Vec<Member<'a>>,
     elements: Vec<Json<'a>>,
@@ -65,6 +67,7 @@ impl<'a> Reader<'a> {
             shift,
             source,
             depth: 0,
+            again: 0,
             members: Vec::new(),
             elements: Vec::new(),
             properties: Vec::new(),
@@ -78,14 +81,19 @@ impl<'a> Reader<'a> {
         Mark { at: self.at, depth: self.depth, stacks }
     }
 
-    /// Goes back to a place further up.
-    pub(super) fn go_back(&mut self, mark: Mark) {
+    /// Goes back to a place further up; all in all, no further than the whole text is long.
+    pub(super) fn go_back(&mut self, mark: Mark) -> Quick<()> {
+        self.again += self.at - mark.at;
+        if self.again > self.text.len() {
+            return Err(Refusal::Odd);
+        }
         let [members, elements, properties, attributes] = mark.stacks;
         self.members.truncate(members);
         self.elements.truncate(elements);
         self.properties.truncate(properties);
         self.attributes.truncate(attributes);
         (self.at, self.depth) = (mark.at, mark.depth);
+        Ok(())
     }
 
     /// The value that the whole text is.
