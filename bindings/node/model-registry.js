@@ -184,7 +184,7 @@ function allocate(bytes) {
   const pointer = koffi.alloc('uint8_t', bytes);
   const memory = koffi.view(pointer, bytes);
   new Uint8Array(memory).fill(0);
-  return {address: Number(koffi.address(pointer)), memory, bytes: Buffer.from(memory)};
+  return {address: Number(koffi.address(pointer)), memory, bytes: Buffer.from(memory), view: new DataView(memory)};
 }
 
 // Where everything lies in the one block for arguments and results. All of it is for the call at hand: no code of the
@@ -764,6 +764,7 @@ class NoStructure extends Error {}
 
 // What the library takes is less: these bound the work before it is asked.
 const TEXT_LIMIT = 1 << 24;
+const PIECES_LIMIT = 1 << 22;
 const DEPTH_LIMIT = 200;
 
 /** Objects that count by identity, and their numbers, which are never given twice. */
@@ -779,37 +780,122 @@ function identity(value) {
   return `"~i${number}"`;
 }
 
-/** Strings of definitions as JSON: they are few, and come again and again. */
-let quotedStrings = new Map();
-let quotedKeys = new Map();
+// A text is put together from pieces: keys and strings of definitions as JSON, which are few and come again and again, and
+// what stands between them. Every piece has a number. A structure that was met before is found by the numbers of its
+// pieces; its text is only made where it is new.
+
+const PIECES = 1 << 13;
+const PIECES_BYTES = 1 << 20;
+
+/** The numbers of the pieces: of strings, of keys without a comma (with one it is the next number), of anything else. */
+let stringPieces = new Map();
+let keyPieces = new Map();
+let otherPieces = new Map();
+/** Piece n is the bytes from `pieceStarts[n]` to `pieceEnds[n]`; three bytes more can always be read. */
+let pieceBytes = Buffer.alloc(1 << 14);
+let pieceView = viewOf(pieceBytes);
+let pieceStarts = [];
+let pieceEnds = [];
+/** Where the last piece ends. */
+let pieceEnd = 0;
+
+function viewOf(memory) {
+  return new DataView(memory.buffer, memory.byteOffset, memory.length);
+}
+
+/** Whether a text is the same as JSON and as text of the library's: which is quick to find out, and so for nearly all. */
+function isSimple(value) {
+  if (value === '' || value.length > 64 || value.charCodeAt(0) === 126) return false;
+  for (let index = 0; index < value.length; index++) {
+    const unit = value.charCodeAt(index);
+    if (unit < 32 || unit > 126 || unit === 34 || unit === 46 || unit === 92) return false;
+  }
+  return true;
+}
+
+function addPiece(json) {
+  const start = pieceEnd;
+  const most = start + 3 * json.length + 4;
+  if (start + json.length > 4 * TEXT_LIMIT) throw new NoStructure('too-large');
+  if (most > pieceBytes.length) {
+    pieceBytes = Buffer.concat([pieceBytes], Math.max(2 * pieceBytes.length, most));
+    pieceView = viewOf(pieceBytes);
+  }
+  for (let index = 0; index < json.length; index++) {
+    const unit = json.charCodeAt(index);
+    if (unit > 127) {
+      pieceEnd = start + pieceBytes.write(json, start);
+      break;
+    }
+    pieceBytes[pieceEnd++] = unit;
+  }
+  pieceStarts.push(start);
+  return pieceEnds.push(pieceEnd) - 1;
+}
+
+// The first pieces, which are always there.
+const FIXED = [
+  '{"name":"M","base":"Model","properties":{', '}}', '{', '}', '{"type":', '[', ']', '[]', ',', 'null', 'true', 'false',
+];
+const [BEGIN, END, OPEN, CLOSE, TYPED, OPEN_ARRAY, CLOSE_ARRAY, ANY_ARRAY, COMMA, NULL, TRUE, FALSE] = FIXED.map(addPiece);
+
+/** Forgets all pieces, and the schemas that are known by them. */
+function forgetPieces() {
+  forgetSchemas();
+  stringPieces = new Map();
+  keyPieces = new Map();
+  otherPieces = new Map();
+  if (pieceBytes.length > 2 * PIECES_BYTES) {
+    pieceBytes = Buffer.alloc(1 << 14);
+    pieceView = viewOf(pieceBytes);
+  }
+  pieceStarts = [];
+  pieceEnds = [];
+  pieceEnd = 0;
+  FIXED.forEach(addPiece);
+}
 
 function escape(value) {
   return value.replace(/[~%.\ud800-\udfff]/g, unit => '%' + unit.charCodeAt(0).toString(16).padStart(4, '0'));
 }
 
-function quote(value) {
-  let quoted = quotedStrings.get(value);
-  if (quoted === undefined) {
-    quoted = JSON.stringify(value === '' || value[0] === '~' || !value.isWellFormed() ? '~s' + escape(value) : value);
-    if (value.length <= 64) {
-      if (quotedStrings.size >= 4096) quotedStrings = new Map();
-      quotedStrings.set(value, quoted);
+function stringPiece(value) {
+  let piece = stringPieces.get(value);
+  if (piece === undefined) {
+    if (isSimple(value)) {
+      piece = addPiece('"' + value + '"');
+    } else {
+      const odd = value === '' || value[0] === '~' || !value.isWellFormed();
+      piece = addPiece(JSON.stringify(odd ? '~s' + escape(value) : value));
     }
+    stringPieces.set(value, piece);
   }
-  return quoted;
+  return piece;
 }
 
-function quoteKey(key) {
-  let quoted = quotedKeys.get(key);
-  if (quoted === undefined) {
-    const odd = key === '' || key[0] === '~' || key.includes('.') || !key.isWellFormed();
-    quoted = JSON.stringify(odd ? '~k' + escape(key) : key) + ':';
-    if (key.length <= 64) {
-      if (quotedKeys.size >= 4096) quotedKeys = new Map();
-      quotedKeys.set(key, quoted);
+function keyPiece(key) {
+  let piece = keyPieces.get(key);
+  if (piece === undefined) {
+    if (isSimple(key)) {
+      piece = addPiece(',"' + key + '":');
+    } else {
+      const odd = key === '' || key[0] === '~' || key.includes('.') || !key.isWellFormed();
+      piece = addPiece(',' + JSON.stringify(odd ? '~k' + escape(key) : key) + ':');
     }
+    pieceStarts.push(pieceStarts[piece]++);
+    pieceEnds.push(pieceEnds[piece]);
+    keyPieces.set(key, piece);
   }
-  return quoted;
+  return piece;
+}
+
+function otherPiece(json) {
+  let piece = otherPieces.get(json);
+  if (piece === undefined) {
+    piece = addPiece(json);
+    otherPieces.set(json, piece);
+  }
+  return piece;
 }
 
 /** Whether an object counts by its members; of another realm, its prototype is another and looks the same. */
@@ -818,11 +904,21 @@ function isPlain(value) {
   return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** Writes one structure as text. */
+// `for (key in object) if (hasOwn.call(object, key))` goes over the same keys as Object.keys, in half the time.
+const hasOwn = Object.prototype.hasOwnProperty;
+
+/** Writes one structure, as the numbers of its pieces. */
 class Writer {
   constructor() {
     this.above = [];
-    this.length = 0;
+    this.pieces = [];
+    this.count = 0;
+  }
+
+  /** Parts that many others share are written many times: that has to end. */
+  add(piece) {
+    if (this.count >= PIECES_LIMIT) throw new NoStructure('too-large');
+    this.pieces[this.count++] = piece;
   }
 
   enter(value) {
@@ -832,155 +928,250 @@ class Writer {
     above.push(value);
   }
 
-  /** Parts that many others share are written many times: that has to end. */
-  leave(result) {
+  leave() {
     this.above.pop();
-    this.length += result.length;
-    if (this.length > TEXT_LIMIT) throw new NoStructure('too-large');
-    return result;
   }
 
-  /** The members of an object as properties; empty where it has none. */
+  /** The schema of properties; throws where they have no structure. Nothing is written where they have no members. */
+  structure(properties) {
+    this.above.length = 0;
+    this.count = 0;
+    this.add(BEGIN);
+    if (!Array.isArray(properties)) this.members(properties);
+    else if (properties.length > 0) this.elements(properties);
+    if (this.count === 1) this.count = 0;
+    else this.add(END);
+  }
+
+  /** The members of an object as properties. */
   members(object) {
     this.enter(object);
-    let result = '';
-    for (const key of Object.keys(object)) {
+    let comma = 0;
+    for (const key in object) {
+      if (!hasOwn.call(object, key)) continue;
       const value = object[key];
       if (value === undefined) continue;
-      result += (result === '' ? '' : ',') + quoteKey(key) + this.property(value);
+      this.add(keyPiece(key) + comma);
+      comma = 1;
+      this.property(value);
     }
-    return this.leave(result);
+    this.leave();
   }
 
   /** An array's elements as properties with numbers for names. */
   elements(array) {
     this.enter(array);
-    let result = `"~length":"~#${array.length}"`;
-    for (let index = 0; index < array.length; index++) result += `,"~${index}":${this.property(array[index])}`;
-    return this.leave(result);
+    this.add(otherPiece(`"~length":"~#${array.length}"`));
+    for (let index = 0; index < array.length; index++) {
+      this.add(otherPiece(`,"~${index}":`));
+      this.property(array[index]);
+    }
+    this.leave();
   }
 
   property(value) {
-    if (typeof value === 'string') return quote(value);
-    if (typeof value === 'function') return quote(functionName(value));
+    if (typeof value === 'string') return this.add(stringPiece(value));
+    if (typeof value === 'function') return this.add(stringPiece(functionName(value)));
     if (typeof value === 'object' && value !== null && !Array.isArray(value) && isPlain(value)) {
       const type = value.type;
-      if (type) {
-        this.enter(value);
-        let result = '{"type":' + this.type(type);
-        for (const key of Object.keys(value)) {
-          if (key === 'type') continue;
-          const attribute = value[key];
-          if (attribute !== undefined) result += ',' + quoteKey(key) + this.attribute(attribute);
-        }
-        return this.leave(result + '}');
-      }
+      if (type) return this.typed(value, type);
     }
-    return '{"type":' + this.type(value) + '}';
+    this.add(TYPED);
+    this.type(value);
+    this.add(CLOSE);
+  }
+
+  /** A type, and what stands beside it. */
+  typed(value, type) {
+    this.enter(value);
+    this.add(TYPED);
+    this.type(type);
+    for (const key in value) {
+      if (key === 'type' || !hasOwn.call(value, key)) continue;
+      const attribute = value[key];
+      if (attribute === undefined) continue;
+      this.add(keyPiece(key) + 1);
+      this.attribute(attribute);
+    }
+    this.leave();
+    this.add(CLOSE);
   }
 
   type(value) {
     switch (typeof value) {
-      case 'string': return quote(value);
-      case 'function': return quote(functionName(value));
+      case 'string': return this.add(stringPiece(value));
+      case 'function': return this.add(stringPiece(functionName(value)));
       case 'object':
-        if (value === null) return '"~null"';
+        if (value === null) return this.add(otherPiece('"~null"'));
         if (Array.isArray(value)) return this.arrayType(value);
-        return isPlain(value) ? '{' + this.members(value) + '}' : identity(value);
-      default: return this.primitive(value);
+        if (!isPlain(value)) return this.add(otherPiece(identity(value)));
+        this.add(OPEN);
+        this.members(value);
+        return this.add(CLOSE);
+      default: return this.add(otherPiece(primitive(value)));
     }
   }
 
   /** Of an array, the grammar takes the first element's type alone: what is more than that is written member by member. */
   arrayType(array) {
-    if (array.length === 0) return '[]';
+    if (array.length === 0) return this.add(ANY_ARRAY);
     const element = array[0];
     if (array.length === 1 && (typeof element === 'string' || typeof element === 'function')) {
       this.enter(array);
-      return this.leave('[' + this.type(element) + ']');
+      this.add(OPEN_ARRAY);
+      this.type(element);
+      this.add(CLOSE_ARRAY);
+      return this.leave();
     }
-    return '{' + this.elements(array) + '}';
+    this.add(OPEN);
+    this.elements(array);
+    this.add(CLOSE);
   }
 
   /** What stands beside a type: any value. */
   attribute(value, key) {
     switch (typeof value) {
-      case 'string': return quote(value);
-      case 'function': return key === 'type' ? quote(functionName(value)) : identity(value);
+      case 'string': return this.add(stringPiece(value));
+      case 'function': return this.add(key === 'type' ? stringPiece(functionName(value)) : otherPiece(identity(value)));
       case 'object': {
-        if (value === null) return 'null';
-        if (!Array.isArray(value) && !isPlain(value)) return identity(value);
+        if (value === null) return this.add(NULL);
+        if (!Array.isArray(value) && !isPlain(value)) return this.add(otherPiece(identity(value)));
         this.enter(value);
-        let result = '';
         if (Array.isArray(value)) {
+          this.add(OPEN_ARRAY);
           for (let index = 0; index < value.length; index++) {
-            result += (index === 0 ? '' : ',') + this.attribute(value[index]);
+            if (index > 0) this.add(COMMA);
+            this.attribute(value[index]);
           }
-          return this.leave('[' + result + ']');
+          this.add(CLOSE_ARRAY);
+          return this.leave();
         }
-        for (const key of Object.keys(value)) {
+        this.add(OPEN);
+        let comma = 0;
+        for (const key in value) {
+          if (!hasOwn.call(value, key)) continue;
           const member = value[key];
-          if (member !== undefined) {
-            result += (result === '' ? '' : ',') + quoteKey(key) + this.attribute(member, key);
-          }
+          if (member === undefined) continue;
+          this.add(keyPiece(key) + comma);
+          comma = 1;
+          this.attribute(member, key);
         }
-        return this.leave('{' + result + '}');
+        this.add(CLOSE);
+        return this.leave();
       }
-      case 'number': return Number.isFinite(value) ? String(value) : `"~${value}"`;
-      case 'boolean': return value ? 'true' : 'false';
-      default: return this.primitive(value);
+      case 'number': return this.add(otherPiece(Number.isFinite(value) ? String(value) : `"~${value}"`));
+      case 'boolean': return this.add(value ? TRUE : FALSE);
+      default: return this.add(otherPiece(primitive(value)));
     }
   }
 
-  primitive(value) {
-    switch (typeof value) {
-      case 'symbol': {
-        const shared = Symbol.keyFor(value);
-        return shared === undefined ? identity(value) : JSON.stringify('~y' + escape(shared));
-      }
-      case 'bigint': return `"~b${value}"`;
-      case 'number': return `"~#${value}"`;
-      default: return `"~${value}"`;
+  /** How many bytes the text has. */
+  length() {
+    const {pieces, count} = this;
+    let length = 0;
+    for (let index = 0; index < count; index++) length += pieceEnds[pieces[index]] - pieceStarts[pieces[index]];
+    return length;
+  }
+
+  /** The text, where the library reads it; up to three bytes behind it are written too. */
+  write() {
+    const {pieces, count} = this;
+    const from = pieceView;
+    const to = text.view;
+    let end = 0;
+    for (let index = 0; index < count; index++) {
+      const piece = pieces[index];
+      const start = pieceStarts[piece];
+      const length = pieceEnds[piece] - start;
+      // Four bytes at once; what is too much is written over by the next piece.
+      for (let at = 0; at < length; at += 4) to.setUint32(end + at, from.getUint32(start + at));
+      end += length;
     }
+  }
+
+  hash() {
+    const {pieces, count} = this;
+    let hash = count;
+    for (let index = 0; index < count; index++) hash = Math.imul(hash ^ pieces[index], 0x9e3779b1);
+    return hash ^ hash >>> 15;
   }
 }
 
-/** The schema of properties as JSON; throws where they have no structure, empty where they have no members. */
-function structureText(properties) {
-  const writer = new Writer();
-  let members;
-  if (Array.isArray(properties)) members = properties.length === 0 ? '' : writer.elements(properties);
-  else members = writer.members(properties);
-  return members === '' ? '' : `{"name":"M","base":"Model","properties":{${members}}}`;
+function primitive(value) {
+  switch (typeof value) {
+    case 'symbol': {
+      const shared = Symbol.keyFor(value);
+      return shared === undefined ? identity(value) : JSON.stringify('~y' + escape(shared));
+    }
+    case 'bigint': return `"~b${value}"`;
+    case 'number': return `"~#${value}"`;
+    default: return `"~${value}"`;
+  }
 }
 
-const EMPTY_STRUCTURE = '{"name":"M","base":"Model","properties":{}}';
+// What is written belongs to the call at hand, and code of the host may run meanwhile that calls in turn: each has a writer
+// of its own, and no piece is forgotten as long as there is one.
+let spareWriter = new Writer();
+let writing = 0;
 
-/** The text, or empty where there is no structure to be found by. */
-function structureOrNone(properties) {
-  if (typeof properties !== 'object' || properties === null) return '';
+function takeWriter() {
+  if (writing === 0 && (pieceEnds.length > PIECES || pieceEnd > PIECES_BYTES)) forgetPieces();
+  writing++;
+  const writer = spareWriter || new Writer();
+  spareWriter = null;
+  return writer;
+}
+
+function giveBack(writer) {
+  writing--;
+  if (writer.pieces.length > LONG_TEXT) writer.pieces = [];
+  spareWriter = writer;
+}
+
+/** Writes the structure of properties; nothing where they have none to be found by. */
+function writeStructure(writer, properties) {
+  writer.count = 0;
+  if (typeof properties !== 'object' || properties === null) return;
   try {
-    return structureText(properties);
+    writer.structure(properties);
   } catch {
-    return '';
+    writer.count = 0;
   }
 }
 
-// Parsed schemas by their text. The text says everything, so that it does not matter whether an object with properties
-// was changed since. Two generations bound how many are kept: the older one is let go when the younger one is full.
+// Parsed schemas by their pieces. These say everything, so that it does not matter whether an object with properties was
+// changed since. Two generations bound how many are kept: the older one is let go when the younger one is full. Of two that
+// have one hash, the later one is kept.
 const SCHEMAS = 256;
 const LONG_TEXT = 1 << 14;
 let youngSchemas = new Map();
 let oldSchemas = new Map();
 
+/** A schema that is kept. */
+class Known {
+  constructor(pieces, handle) {
+    this.pieces = pieces;
+    this.handle = handle;
+  }
+
+  isOf(writer) {
+    const {pieces} = this;
+    if (pieces.length !== writer.count) return false;
+    for (let index = 0; index < pieces.length; index++) if (pieces[index] !== writer.pieces[index]) return false;
+    return true;
+  }
+}
+
 function freeSchemas(schemas) {
-  for (const handle of schemas.values()) native.mreg_schema_free(handle, 0);
+  for (const known of schemas.values()) native.mreg_schema_free(known.handle, 0);
   schemas.clear();
 }
 
-function parseSchema(json) {
-  roomFor(json.length);
-  const length = text.bytes.write(json, 0);
+/** A new handle of the schema that was written; 0 for none. */
+function parseSchema(writer, length) {
+  if (length > TEXT_LIMIT) return 0n;
+  roomFor(length + 4);
+  writer.write();
   // What the library finds too deep or too long has no structure.
   return answered(native.mreg_schema_parse(text.address, length, 0, at + OUT, at + FAILURE)) ? u64[OUT >> 3] : 0n;
 }
@@ -988,28 +1179,32 @@ function parseSchema(json) {
 /** The handle of a schema, which is good until the next call of this; 0 for none. */
 let passing = 0n;
 
-function schemaOf(json) {
-  if (json === '') return 0n;
-  let handle = youngSchemas.get(json);
-  if (handle !== undefined) return handle;
-  handle = oldSchemas.get(json);
-  if (handle === undefined) {
-    handle = parseSchema(json);
+function schemaOf(writer) {
+  if (writer.count === 0) return 0n;
+  const hash = writer.hash();
+  const young = youngSchemas.get(hash);
+  if (young !== undefined && young.isOf(writer)) return young.handle;
+  let known = oldSchemas.get(hash);
+  if (known !== undefined && known.isOf(writer)) {
+    oldSchemas.delete(hash);
+  } else {
+    const length = writer.length();
+    const handle = parseSchema(writer, length);
     if (handle === 0n) return 0n;
-    if (json.length > LONG_TEXT) {
+    if (length > LONG_TEXT) {
       native.mreg_schema_free(passing, 0);
       passing = handle;
       return handle;
     }
-  } else {
-    oldSchemas.delete(json);
+    known = new Known(writer.pieces.slice(0, writer.count), handle);
   }
-  if (youngSchemas.size >= SCHEMAS) {
+  if (young !== undefined) native.mreg_schema_free(young.handle, 0);
+  else if (youngSchemas.size >= SCHEMAS) {
     freeSchemas(oldSchemas);
     [oldSchemas, youngSchemas] = [youngSchemas, oldSchemas];
   }
-  youngSchemas.set(json, handle);
-  return handle;
+  youngSchemas.set(hash, known);
+  return known.handle;
 }
 
 function forgetSchemas() {
@@ -1128,13 +1323,18 @@ function registerFor(givenApp, model, properties) {
     }
   }
   if (given !== defined && !haveSameKeys(defined, given)) next.marks |= MARK_OTHER_KEYS;
-  const json = structureOrNone(given);
-  if (isObject(dataSource)) next.dataSource = registeredOwner(dataSource, KIND_DATA_SOURCE);
-  if (isObject(app)) next.app = registeredOwner(app, KIND_APP);
-  // No tenant at all would be the one that the thread has for other users of the library.
-  if (next.dataSource === null && next.app === null) next.tenant = currentCode() || 'global';
+  const writer = takeWriter();
+  try {
+    writeStructure(writer, given);
+    if (isObject(dataSource)) next.dataSource = registeredOwner(dataSource, KIND_DATA_SOURCE);
+    if (isObject(app)) next.app = registeredOwner(app, KIND_APP);
+    // No tenant at all would be the one that the thread has for other users of the library.
+    if (next.dataSource === null && next.app === null) next.tenant = currentCode() || 'global';
 
-  put(next, schemaOf(json));
+    put(next, schemaOf(writer));
+  } finally {
+    giveBack(writer);
+  }
   drain();
   return model;
 }
@@ -1431,8 +1631,16 @@ function findModelByName(name) {
 }
 
 function findModelByStructure(properties, modelBuilder) {
-  const json = structureOrNone(properties);
-  if (json === '') return null;
+  const writer = takeWriter();
+  try {
+    writeStructure(writer, properties);
+    return writer.count === 0 ? null : findWritten(writer, properties, modelBuilder);
+  } finally {
+    giveBack(writer);
+  }
+}
+
+function findWritten(writer, properties, modelBuilder) {
   const builder = isObject(modelBuilder) ? modelBuilder : getCurrentModelBuilder();
   const settings = isObject(builder) ? read(builder, 'settings') : undefined;
   const strict = isObject(settings) && read(settings, 'strictEmbeddedModels') === true;
@@ -1441,7 +1649,7 @@ function findModelByStructure(properties, modelBuilder) {
   const outside = isEmbeddedModelStructure(properties) ? MARK_OTHER_KEYS : 0;
 
   for (;;) {
-    const schema = schemaOf(json);
+    const schema = schemaOf(writer);
     if (schema === 0n) return null;
     u64[FIND + 8 >> 3] = schema;
     writeNumber(FIND + 16, at + CODE);
@@ -1681,8 +1889,14 @@ const registryManager = {
 
 function generateFingerprint(properties) {
   if (typeof properties !== 'object' || properties === null) return 'invalid-properties';
+  const writer = takeWriter();
   try {
-    const schema = parseSchema(structureText(properties) || EMPTY_STRUCTURE);
+    writer.structure(properties);
+    if (writer.count === 0) {
+      writer.add(BEGIN);
+      writer.add(END);
+    }
+    const schema = parseSchema(writer, writer.length());
     if (schema === 0n) return 'error-no-structure';
     const status = native.mreg_schema_get_info(schema, at + INFO, at + FAILURE);
     const fingerprint = status === 0 ? bytes.toString('hex', INFO + 80, INFO + 96) : 'error-no-structure';
@@ -1690,6 +1904,8 @@ function generateFingerprint(properties) {
     return fingerprint;
   } catch (error) {
     return `error-${error instanceof NoStructure ? error.message : 'no-structure'}`;
+  } finally {
+    giveBack(writer);
   }
 }
 

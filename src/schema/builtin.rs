@@ -1,6 +1,6 @@
 //! LoopBack's own models, which applications name as bases.
 
-use super::alloc::{boxed_str, exact, exhausted, push, with_capacity};
+use super::alloc::{exact, push, with_capacity};
 use super::json::{self, Json, Member, Object, Place};
 use super::types::{Builtin, Property, Type};
 use super::{Draft, Schema};
@@ -236,11 +236,11 @@ pub fn find(name: &str) -> Result<Option<Arc<Schema>>> {
 
 fn draft(model: &Model) -> Result<Draft> {
     Ok(Draft {
-        name: text(model.name)?,
+        name: json::Text::Borrowed(model.name),
         name_place: None,
-        base: model.base.map(text).transpose()?,
+        base: model.base.map(json::Text::Borrowed),
         base_place: Place::default(),
-        settings: text("{}")?,
+        settings: json::Text::Borrowed("{}"),
         strict: None,
         id_injection: model.id_injection,
         anonymous: false,
@@ -251,10 +251,6 @@ fn draft(model: &Model) -> Result<Draft> {
     })
 }
 
-fn text(text: &str) -> Result<Box<str>> {
-    boxed_str(text).map_err(exhausted)
-}
-
 fn properties(declared: &[Declared]) -> Result<Box<[Property]>> {
     let mut list = with_capacity(declared.len())?;
     for property in declared {
@@ -262,12 +258,12 @@ fn properties(declared: &[Declared]) -> Result<Box<[Property]>> {
         for (key, value) in property.attributes {
             let value = match value {
                 True => Json::Bool(true),
-                Number(lexeme) => Json::Number(text(lexeme)?),
+                Number(lexeme) => Json::Number(json::Text::Borrowed(lexeme)),
                 Text(value) => Json::String(json::Text::Borrowed(value)),
             };
             attributes.push(Member { key: json::Text::Borrowed(key), value, offset: 0, source: 0 }.into_owned()?);
         }
-        list.push(Property::new(text(property.name)?, ty(&property.ty)?, Object::of(attributes)?));
+        list.push(Property::new(json::Text::Borrowed(property.name), ty(&property.ty)?, Object::of(attributes)?));
     }
     exact(list)
 }

@@ -1,7 +1,10 @@
 //! Reading a model definition: what the file itself says, before its base is known.
 
-use super::alloc::{append, boxed_str, exact, exact_str, exhausted, push, with_capacity};
-use super::json::{self, Json, Locator, Member, Object, Place};
+use super::alloc::{append, exact, exhausted, push, with_capacity};
+use super::direct::{Definition, Properties};
+use super::json::{self, Json, Locator, Member, Object, Place, Text};
+use super::quick::{Reader, read_or_not};
+use super::read::text_of;
 use super::text::{separate, write_json, write_key, write_object};
 use super::types::{Property, Type};
 use crate::error::{Error, Result, Status};
@@ -21,11 +24,11 @@ const SHOWN: usize = 120;
 /// A model definition as its file says it, without what it inherits.
 #[derive(Debug)]
 pub struct Draft {
-    pub(super) name: Box<str>,
+    pub(super) name: Text<'static>,
     pub(super) name_place: Option<Place>,
-    pub(super) base: Option<Box<str>>,
+    pub(super) base: Option<Text<'static>>,
     pub(super) base_place: Place,
-    pub(super) settings: Box<str>,
+    pub(super) settings: Text<'static>,
     pub(super) strict: Option<bool>,
     pub(super) id_injection: Option<bool>,
     pub(super) anonymous: bool,
@@ -47,19 +50,35 @@ impl Draft {
     ///
     /// Those of [`json::parse`]; `ERROR_SCHEMA`, `ERROR_TOO_DEEP` and `ERROR_INVALID_NAME` with their place.
     pub fn read(input: &[u8], default_name: Option<&str>, keep_going: bool) -> Result<Self> {
-        let root = json::parse(input)?;
+        let (text, shift) = text_of(input)?;
+        let definition = read_or_not(Reader::new(text, shift, 0).definition())?;
+        Self::read_after(definition, input, default_name, keep_going)
+    }
+
+    /// As [`read`](Self::read), where the definition may have been read already.
+    pub(super) fn read_after(
+        definition: Option<Definition<'_>>,
+        input: &[u8],
+        default_name: Option<&str>,
+        keep_going: bool,
+    ) -> Result<Self> {
         let mut locator = Locator::new(input);
         let start = locator.start();
-        let Json::Object(root) = root else {
-            let message = format!("not a model definition: expected an object, found {}", root.kind());
-            return Err(start.mark(Error::new(Status::ERROR_SCHEMA, "", message)));
+        let parts = match definition {
+            Some(Definition { members, properties }) => Parts::of(members, properties)?,
+            None => match json::parse(input)? {
+                Json::Object(root) => Parts::of(root.into_members(), None)?,
+                root => {
+                    let message = format!("not a model definition: expected an object, found {}", root.kind());
+                    return Err(start.mark(Error::new(Status::ERROR_SCHEMA, "", message)));
+                }
+            },
         };
-        let parts = Parts::of(root)?;
         let (name, name_place) = parts.name(&mut locator, start, default_name)?;
         let mut reading =
             Reading { locator, name: &name, keep_going, path: String::new(), problems: Vec::new(), more: 0 };
 
-        let Parts { base, properties, options, mut rest, .. } = parts;
+        let Parts { base, properties, read, options, mut rest, .. } = parts;
         let mut bases = [None, base];
         match options {
             Some(Member { value: Json::Object(options), .. }) => {
@@ -73,7 +92,7 @@ impl Draft {
         for member in bases.into_iter().flatten() {
             match member {
                 Member { value: Json::String(text), offset, .. } if !text.is_empty() => {
-                    base = Some((text.into_boxed()?, reading.locator.place(offset as usize)));
+                    base = Some((text.into_owned()?, reading.locator.place(offset as usize)));
                 }
                 member if member.value.is_truthy() => {
                     reading.wrong_kind("base", Some(member), "the name of a model")?;
@@ -86,31 +105,40 @@ impl Draft {
         }
         let (base, base_place) = match base {
             Some(base) => base,
-            None => (boxed_str(DEFAULT_BASE).map_err(exhausted)?, start),
+            None => (Text::Borrowed(DEFAULT_BASE), start),
         };
-        let (own, hidden, own_declared) = match properties {
-            Some(Member { value: Json::Object(object), .. }) => {
+        let (own, hidden, own_declared) = match (read, properties) {
+            (Some(Properties { own, hidden }), _) => {
+                let declared = own.len() + hidden.len();
+                (own, hidden, declared)
+            }
+            (None, Some(Member { value: Json::Object(object), .. })) => {
                 let declared = object.members().len();
                 let (own, hidden) = reading.properties(object, 0)?;
                 (own, hidden, declared)
             }
-            properties => {
+            (None, properties) => {
                 reading.wrong_kind("properties", properties, "an object")?;
                 Default::default()
             }
         };
         let problems = reading.into_problems();
-        // What is compact is seldom longer than what it was read from, so that the text does not grow while written.
-        let mut settings = String::new();
-        settings.try_reserve(input.len()).map_err(exhausted)?;
-        write_object(&mut settings, &rest)?;
+        let settings = if rest.is_empty() {
+            Text::Borrowed("{}")
+        } else {
+            // What is compact is seldom longer than what it was read from, so that the text does not grow while written.
+            let mut settings = String::new();
+            settings.try_reserve(input.len()).map_err(exhausted)?;
+            write_object(&mut settings, &rest)?;
+            Text::copy(&settings)?
+        };
         Ok(Draft {
             base: Some(base),
             base_place,
             strict: rest.get("strict").map(|strict| *strict == Json::Bool(true)),
             id_injection: rest.get("idInjection").map(|inject| *inject != Json::Bool(false)),
             anonymous: rest.get("anonymous").is_some_and(Json::is_truthy),
-            settings: exact_str(settings)?,
+            settings,
             own,
             hidden,
             own_declared,
@@ -156,13 +184,14 @@ struct Parts<'a> {
     name: Option<Member<'a>>,
     base: Option<Member<'a>>,
     properties: Option<Member<'a>>,
+    /// The properties where they were read at once.
+    read: Option<Properties>,
     options: Option<Member<'a>>,
     rest: Object<'a>,
 }
 
 impl<'a> Parts<'a> {
-    fn of(root: Object<'a>) -> Result<Self> {
-        let members = root.into_members();
+    fn of(members: Vec<Member<'a>>, read: Option<Properties>) -> Result<Self> {
         let mut rest = with_capacity(members.len())?;
         let (mut name, mut base, mut properties, mut options) = (None, None, None, None);
         for member in members {
@@ -174,7 +203,7 @@ impl<'a> Parts<'a> {
                 _ => rest.push(member),
             }
         }
-        Ok(Parts { name, base, properties, options, rest: Object::of(rest)? })
+        Ok(Parts { name, base, properties, read, options, rest: Object::of(rest)? })
     }
 
     /// The name, and where it is written.
@@ -183,7 +212,7 @@ impl<'a> Parts<'a> {
         locator: &mut Locator<'_>,
         start: Place,
         default: Option<&str>,
-    ) -> Result<(Box<str>, Option<Place>)> {
+    ) -> Result<(Text<'static>, Option<Place>)> {
         let (name, written) = match &self.name {
             Some(Member { value: Json::String(name), offset, .. }) if !name.is_empty() => {
                 (&**name, Some(locator.place(*offset as usize)))
@@ -200,7 +229,7 @@ impl<'a> Parts<'a> {
         } else if let Some(bad) = name.find(char::is_control) {
             format!("the model name {:?} holds a control character at byte {bad}", shown(name))
         } else {
-            return Ok((boxed_str(name).map_err(exhausted)?, written));
+            return Ok((Text::copy(name)?, written));
         };
         Err(written.unwrap_or(start).mark(Error::new(Status::ERROR_INVALID_NAME, shown(name), reason)))
     }
@@ -300,7 +329,7 @@ impl<'a> Reading<'a> {
             }
             append(&mut self.path, &key)?;
             match self.property(&key, value, offset, depth) {
-                Ok(Some((ty, attributes))) => own.push(Property::new(key.into_boxed()?, ty, attributes)),
+                Ok(Some((ty, attributes))) => own.push(Property::new(key.into_owned()?, ty, attributes)),
                 Ok(None) => push(&mut hidden, key.into_boxed()?)?,
                 Err(error) if self.keep_going && error.status() != Status::ERROR_OUT_OF_MEMORY => {
                     if self.problems.len() < MAX_PROBLEMS {

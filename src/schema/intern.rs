@@ -5,13 +5,15 @@
 //! exactly where their addresses are.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::slice;
 use std::sync::{Arc, Weak};
 
 use crate::core::lock::{Rank, Ranked};
 use crate::core::names::KEYS;
 use crate::error::Result;
 
-use super::alloc::exhausted;
+use super::alloc::{exhausted, push, with_capacity};
 
 /// What may be shared.
 pub(super) trait Shared: Sized {
@@ -23,7 +25,46 @@ pub(super) trait Shared: Sized {
 }
 
 /// Those that are there, by their hash.
-type Known<T> = HashMap<u64, Vec<Weak<T>>, ahash::RandomState>;
+type Known<T> = HashMap<u64, Alike<T>, ahash::RandomState>;
+
+/// Those of one hash; nearly always one.
+enum Alike<T> {
+    One(Weak<T>),
+    More(Vec<Weak<T>>),
+}
+
+impl<T> Alike<T> {
+    fn all(&self) -> &[Weak<T>] {
+        match self {
+            Alike::One(one) => slice::from_ref(one),
+            Alike::More(all) => all,
+        }
+    }
+
+    fn add(&mut self, value: Weak<T>) -> Result<()> {
+        match self {
+            Alike::More(all) => push(all, value),
+            Alike::One(one) => {
+                let mut all = with_capacity(2)?;
+                all.push(std::mem::take(one));
+                all.push(value);
+                *self = Alike::More(all);
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets go of those that have ended; whether that were all.
+    fn is_over(&mut self) -> bool {
+        match self {
+            Alike::One(one) => one.strong_count() == 0,
+            Alike::More(all) => {
+                all.retain(|other| other.strong_count() > 0);
+                all.is_empty()
+            }
+        }
+    }
+}
 
 /// A table of what is shared; it has no memory while that is nothing.
 pub(super) struct Interner<T> {
@@ -49,16 +90,21 @@ impl<T: Shared> Interner<T> {
         let mut guard = self.known.lock();
         let known = guard.get_or_insert_with(|| HashMap::with_hasher(KEYS.clone()));
         known.try_reserve(1).map_err(exhausted)?;
-        let alike = known.entry(hash).or_default();
-        looked_at.try_reserve(alike.len()).map_err(exhausted)?;
-        for other in alike.iter().filter_map(Weak::upgrade) {
+        let alike = match known.entry(hash) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(Alike::One(Arc::downgrade(&value)));
+                return Ok(value);
+            }
+            Entry::Occupied(alike) => alike.into_mut(),
+        };
+        looked_at.try_reserve(alike.all().len()).map_err(exhausted)?;
+        for other in alike.all().iter().filter_map(Weak::upgrade) {
             if other.same(&value) {
                 return Ok(other);
             }
             looked_at.push(other);
         }
-        alike.try_reserve(1).map_err(exhausted)?;
-        alike.push(Arc::downgrade(&value));
+        alike.add(Arc::downgrade(&value))?;
         Ok(value)
     }
 
@@ -67,8 +113,7 @@ impl<T: Shared> Interner<T> {
         let mut guard = self.known.lock();
         let Some(known) = guard.as_mut() else { return };
         let Some(alike) = known.get_mut(&hash) else { return };
-        alike.retain(|other| other.strong_count() > 0);
-        if alike.is_empty() {
+        if alike.is_over() {
             known.remove(&hash);
             // What is empty keeps no memory.
             if known.is_empty() {
@@ -111,7 +156,7 @@ mod tests {
 
     /// How many the table has; `None` where it has no memory.
     fn known() -> Option<usize> {
-        TABLE.known.lock().as_ref().map(|known| known.values().map(Vec::len).sum())
+        TABLE.known.lock().as_ref().map(|known| known.values().map(|alike| alike.all().len()).sum())
     }
 
     #[test]

@@ -7,6 +7,8 @@ use super::alloc::{boxed_str, exact, exhausted, push, with_capacity};
 use super::number::same_number;
 use crate::error::{Error, Result};
 use std::collections::HashMap;
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
 /// The longest JSON text that is read, in bytes.
@@ -19,24 +21,103 @@ pub const MAX_JSON_DEPTH: u32 = 127;
 pub(super) const FEW: usize = 32;
 
 /// A text of a JSON value: where it is written without escapes, the very piece of the input.
-#[derive(Debug)]
+#[derive(Clone)]
 pub enum Text<'a> {
-    /// A piece of the input.
+    /// A piece of the input, or one that is there for ever.
     Borrowed(&'a str),
     /// A text of its own.
     Owned(Box<str>),
+    /// A short text of its own, which needs no memory elsewhere: nearly all texts of a definition are short.
+    Short {
+        /// How many of the bytes are the text's.
+        length: u8,
+        /// The text, and zeros.
+        bytes: Bytes,
+    },
 }
 
-impl Text<'_> {
-    /// The text, copied where it is a piece of the input.
+/// How long a text in place may be: as long as it makes no [`Text`] larger.
+const SHORT: usize = 16;
+
+/// The bytes of a text in place; aligned, so that they are moved as two words.
+#[derive(Clone, Copy)]
+#[repr(align(8))]
+pub struct Bytes([u8; SHORT]);
+
+impl Bytes {
+    /// These bytes, of which there are no more than there is room for, followed by zeros.
+    ///
+    /// They are put together in registers: what was written byte by byte and is read as words at once makes a processor wait.
+    #[inline(always)]
+    fn of(bytes: &[u8]) -> Self {
+        let length = bytes.len();
+        let (low, high) = if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+            let last = u64::from_le_bytes(*last);
+            (u64::from_le_bytes(*first), last.checked_shr(8 * (SHORT - length) as u32).unwrap_or(0))
+        } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+            let last = u64::from(u32::from_le_bytes(*last));
+            (u64::from(u32::from_le_bytes(*first)) | last << (8 * (length - 4)), 0)
+        } else {
+            (bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0)
+        };
+        Bytes((u128::from(low) | u128::from(high) << 64).to_le_bytes())
+    }
+}
+
+impl<'a> Text<'a> {
+    /// A text of its own with what `text` says.
+    ///
+    /// # Errors
+    ///
+    /// `ERROR_OUT_OF_MEMORY`
+    #[inline(always)]
+    pub(crate) fn copy(text: &str) -> Result<Text<'static>> {
+        if text.len() <= SHORT {
+            return Ok(Text::Short { length: text.len() as u8, bytes: Bytes::of(text.as_bytes()) });
+        }
+        boxed_str(text).map(Text::Owned).map_err(exhausted)
+    }
+
+    /// The text as a box of its own, copied where it is none.
     ///
     /// # Errors
     ///
     /// `ERROR_OUT_OF_MEMORY`
     pub fn into_boxed(self) -> Result<Box<str>> {
         match self {
-            Text::Borrowed(text) => boxed_str(text).map_err(exhausted),
             Text::Owned(text) => Ok(text),
+            text => boxed_str(&text).map_err(exhausted),
+        }
+    }
+
+    /// The text without anything borrowed.
+    ///
+    /// # Errors
+    ///
+    /// `ERROR_OUT_OF_MEMORY`
+    pub fn into_owned(self) -> Result<Text<'static>> {
+        match self {
+            Text::Borrowed(text) => Text::copy(text),
+            Text::Owned(text) => Ok(Text::Owned(text)),
+            Text::Short { length, bytes } => Ok(Text::Short { length, bytes }),
+        }
+    }
+
+    /// The bytes of the text, for which a short one need not be looked at.
+    #[inline(always)]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Text::Borrowed(text) => text.as_bytes(),
+            Text::Owned(text) => text.as_bytes(),
+            Text::Short { length, bytes } => &bytes.0[..usize::from(*length).min(SHORT)],
+        }
+    }
+
+    /// The heap memory that an owned text takes, in bytes.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match self {
+            Text::Owned(text) => text.len(),
+            Text::Borrowed(_) | Text::Short { .. } => 0,
         }
     }
 }
@@ -48,7 +129,35 @@ impl Deref for Text<'_> {
         match self {
             Text::Borrowed(text) => text,
             Text::Owned(text) => text,
+            // It was made of a whole text, so this never fails.
+            Text::Short { .. } => std::str::from_utf8(self.bytes()).unwrap_or_default(),
         }
+    }
+}
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Text<'_> {}
+
+impl Hash for Text<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bytes().hash(state);
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&**self, f)
     }
 }
 
@@ -64,7 +173,7 @@ pub enum Json<'a> {
     /// `true` or `false`
     Bool(bool),
     /// A number of any size, as written.
-    Number(Box<str>),
+    Number(Text<'a>),
     /// A text.
     String(Text<'a>),
     /// An array.
@@ -135,8 +244,8 @@ impl<'a> Json<'a> {
         Ok(match self {
             Json::Null => Json::Null,
             Json::Bool(value) => Json::Bool(value),
-            Json::Number(lexeme) => Json::Number(lexeme),
-            Json::String(text) => Json::String(Text::Owned(text.into_boxed()?)),
+            Json::Number(lexeme) => Json::Number(lexeme.into_owned()?),
+            Json::String(text) => Json::String(text.into_owned()?),
             Json::Array(items) => {
                 let mut owned = with_capacity(items.len())?;
                 for item in items {
@@ -152,8 +261,7 @@ impl<'a> Json<'a> {
     pub(crate) fn heap_bytes(&self) -> usize {
         match self {
             Json::Null | Json::Bool(_) => 0,
-            Json::Number(text) => text.len(),
-            Json::String(text) => text.len(),
+            Json::Number(text) | Json::String(text) => text.heap_bytes(),
             Json::Array(items) => size_of_val(&**items) + items.iter().map(Json::heap_bytes).sum::<usize>(),
             Json::Object(object) => object.heap_bytes(),
         }
@@ -166,7 +274,7 @@ impl PartialEq for Json<'_> {
             (Json::Null, Json::Null) => true,
             (Json::Bool(a), Json::Bool(b)) => a == b,
             (Json::Number(a), Json::Number(b)) => same_number(a, b),
-            (Json::String(a), Json::String(b)) => **a == **b,
+            (Json::String(a), Json::String(b)) => a == b,
             (Json::Array(a), Json::Array(b)) => a == b,
             (Json::Object(a), Json::Object(b)) => a == b,
             _ => false,
@@ -194,7 +302,7 @@ impl<'a> Object<'a> {
 
     /// The member with this key.
     pub fn member(&self, key: &str) -> Option<&Member<'a>> {
-        self.members.iter().find(|member| *member.key == *key)
+        self.members.iter().find(|member| member.key.bytes() == key.as_bytes())
     }
 
     /// The value of the member with this key.
@@ -226,7 +334,7 @@ impl<'a> Object<'a> {
         let mut members = self.into_members();
         let mut places: Vec<Option<usize>> = with_capacity(over.members.len())?;
         if members.len() <= FEW {
-            places.extend(over.members.iter().map(|new| members.iter().position(|member| *member.key == *new.key)));
+            places.extend(over.members.iter().map(|new| members.iter().position(|member| member.key == new.key)));
         } else {
             let mut index: HashMap<&str, usize, ahash::RandomState> = HashMap::default();
             index.try_reserve(members.len()).map_err(exhausted)?;
@@ -251,12 +359,12 @@ impl<'a> Object<'a> {
 
     pub(crate) fn heap_bytes(&self) -> usize {
         size_of_val(&*self.members)
-            + self.members.iter().map(|member| member.key.len() + member.value.heap_bytes()).sum::<usize>()
+            + self.members.iter().map(|member| member.key.heap_bytes() + member.value.heap_bytes()).sum::<usize>()
     }
 
     /// The places of the members in the order of their keys.
     pub(crate) fn sorted(&self) -> Result<Box<[u32]>> {
-        super::structure::sorted_by(self.members.len(), |place| &self.members[place].key)
+        super::structure::sorted_by(self.members.len(), |place| self.members[place].key.bytes())
     }
 }
 
@@ -266,7 +374,7 @@ impl PartialEq for Object<'_> {
         if a.len() != b.len() {
             return false;
         }
-        if a.iter().zip(b).all(|(a, b)| *a.key == *b.key) {
+        if a.iter().zip(b).all(|(a, b)| a.key == b.key) {
             return a.iter().zip(b).all(|(a, b)| a.value == b.value);
         }
         if a.len() > FEW
@@ -274,7 +382,7 @@ impl PartialEq for Object<'_> {
         {
             return left.iter().zip(&right).all(|(&left, &right)| {
                 let (left, right) = (&a[left as usize], &b[right as usize]);
-                *left.key == *right.key && left.value == right.value
+                left.key == right.key && left.value == right.value
             });
         }
         // Keys differ within one object, so as many members with an equal partner each are the same members.
@@ -292,7 +400,7 @@ impl Member<'_> {
     /// `ERROR_OUT_OF_MEMORY`
     pub fn into_owned(self) -> Result<Member<'static>> {
         let Member { key, value, offset, source } = self;
-        Ok(Member { key: Text::Owned(key.into_boxed()?), value: value.into_owned()?, offset, source })
+        Ok(Member { key: key.into_owned()?, value: value.into_owned()?, offset, source })
     }
 }
 
@@ -365,4 +473,21 @@ impl<'a> Locator<'a> {
 
 pub(super) fn byte_order_mark(input: &[u8]) -> usize {
     if input.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_every_length_are_kept() {
+        let alphabet = "abcdefghijklmnopqrstuvwxyz";
+        assert_eq!(size_of::<Text<'_>>(), 24);
+        for length in 0..alphabet.len() {
+            let Ok(text) = Text::copy(&alphabet[..length]) else { panic!("there is memory") };
+            assert_eq!(&*text, &alphabet[..length]);
+            assert_eq!(matches!(text, Text::Short { .. }), length <= SHORT);
+            assert_eq!(text.heap_bytes(), if length <= SHORT { 0 } else { length });
+        }
+    }
 }

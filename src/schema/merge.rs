@@ -1,6 +1,7 @@
 //! From a draft and its base to a schema.
 
 use super::alloc::{exact, exhausted, with_capacity};
+use super::json::Text;
 use super::structure::{Structure, sorted_by};
 use super::{Counts, Draft, Property, SCHEMAS, Schema, shown};
 use crate::error::{Error, Result, Status};
@@ -43,7 +44,7 @@ impl Draft {
             (0, _) | (_, None) => &self.own[slot.index as usize],
             (level, Some(base)) => base.at_slot(Slot { level: level - 1, ..slot }).property(),
         };
-        let sorted = sorted_by(merged.len(), |place| &at(merged[place]).name)?;
+        let sorted = sorted_by(merged.len(), |place| at(merged[place]).name.bytes())?;
         let structure = Structure::of(merged.len(), sorted.iter().map(|&place| at(merged[place as usize])))?;
         let depth = merged.iter().map(|&slot| at(slot).ty.depth()).max().unwrap_or(0);
         let mut schema = Schema {
@@ -122,9 +123,9 @@ fn heap_bytes(schema: &Schema) -> usize {
     let hidden: usize = schema.hidden.iter().map(|name| name.len()).sum();
     size_of::<Schema>()
         + 2 * size_of::<usize>()
-        + schema.name.len()
-        + schema.base_name.as_ref().map_or(0, |name| name.len())
-        + schema.settings.len()
+        + schema.name.heap_bytes()
+        + schema.base_name.as_ref().map_or(0, Text::heap_bytes)
+        + schema.settings.heap_bytes()
         + size_of_val(&*schema.own)
         + schema.own.iter().map(Property::heap_bytes).sum::<usize>()
         + size_of_val(&*schema.hidden)

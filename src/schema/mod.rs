@@ -6,11 +6,13 @@
 pub(crate) mod alloc;
 mod builder;
 pub mod builtin;
+mod direct;
 mod draft;
 mod intern;
 pub mod json;
 mod merge;
 mod number;
+mod quick;
 mod read;
 mod structure;
 mod text;
@@ -59,11 +61,11 @@ pub struct Counts {
 /// A model definition, merged with what it inherits. Never changes once it is made.
 #[derive(Debug)]
 pub struct Schema {
-    name: Box<str>,
-    base_name: Option<Box<str>>,
+    name: Text<'static>,
+    base_name: Option<Text<'static>>,
     base: Option<Arc<Schema>>,
     base_depth: u32,
-    settings: Box<str>,
+    settings: Text<'static>,
     strict: bool,
     id_injection: bool,
     anonymous: bool,

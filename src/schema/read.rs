@@ -2,6 +2,7 @@
 
 use super::alloc::{boxed_str, exact_str, exhausted, push, with_capacity};
 use super::json::{FEW, Json, Locator, MAX_JSON_DEPTH, MAX_JSON_LENGTH, Member, Object, Text, byte_order_mark};
+use super::quick::{Reader as Quick, read_or_not};
 use crate::error::{Error, Result, Status};
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use std::cell::{Cell, RefCell};
@@ -22,6 +23,15 @@ pub fn parse(input: &[u8]) -> Result<Json<'_>> {
 
 /// As [`parse`], for the input number `source` among several that are merged afterwards.
 pub(crate) fn parse_from(input: &[u8], source: u32) -> Result<Json<'_>> {
+    let (text, start) = text_of(input)?;
+    match read_or_not(Quick::new(text, start, source).whole())? {
+        Some(value) => Ok(value),
+        None => parse_any(input, text, start, source),
+    }
+}
+
+/// The text of an input, and where it begins.
+pub(super) fn text_of(input: &[u8]) -> Result<(&str, usize)> {
     if input.len() > MAX_JSON_LENGTH {
         return Err(Error::new(
             Status::ERROR_TOO_LONG,
@@ -38,6 +48,11 @@ pub(crate) fn parse_from(input: &[u8], source: u32) -> Result<Json<'_>> {
         );
         place.mark(Error::new(Status::ERROR_INVALID_UTF8, "", message))
     })?;
+    Ok((text, start))
+}
+
+/// As [`parse_from`], for any text at all.
+pub(super) fn parse_any<'a>(input: &'a [u8], text: &'a str, start: usize, source: u32) -> Result<Json<'a>> {
     let reader = Reader {
         text,
         shift: start,
@@ -251,7 +266,7 @@ impl<'de> Visitor<'de> for Node<'_, 'de> {
         let from = reader.members.borrow().len();
         while let Some(key) = map.next_key_seed(KeyOf(reader))? {
             let Key::Member(key, offset) = key else {
-                return map.next_value_seed(NumberOf(reader)).map(Json::Number);
+                return map.next_value_seed(NumberOf(reader)).map(|lexeme| Json::Number(Text::Owned(lexeme)));
             };
             let value = map.next_value_seed(self)?;
             let offset = u32::try_from(offset).unwrap_or(u32::MAX);
@@ -269,7 +284,7 @@ impl<'de> Reader<'de> {
         write!(rest, "{value}").map_err(E::custom)?;
         let length = 24 - rest.len();
         let lexeme = std::str::from_utf8(&digits[..length]).map_err(E::custom)?;
-        self.copy(lexeme).map(Json::Number)
+        self.copy(lexeme).map(|lexeme| Json::Number(Text::Owned(lexeme)))
     }
 }
 
@@ -342,12 +357,19 @@ impl<'de> Visitor<'de> for NumberOf<'_, 'de> {
     }
 }
 
-fn merge_equal_keys(members: &mut Vec<Member<'_>>, from: usize) -> Result<()> {
+pub(super) fn merge_equal_keys(members: &mut Vec<Member<'_>>, from: usize) -> Result<()> {
     let count = members.len() - from;
     if count <= FEW {
-        let mut next = from + 1;
+        // A key whose bit no other has is like none of them, which is nearly always so.
+        let mut bits = 0;
+        let mut next = from;
         while next < members.len() {
-            match members[from..next].iter().position(|member| *member.key == *members[next].key) {
+            let key = &members[next].key;
+            let bit = bit_of(&members[next].key);
+            let first =
+                if bits & bit == 0 { None } else { members[from..next].iter().position(|other| other.key == *key) };
+            bits |= bit;
+            match first {
                 Some(first) => members[from + first] = members.remove(next),
                 None => next += 1,
             }
@@ -384,4 +406,12 @@ fn merge_equal_keys(members: &mut Vec<Member<'_>>, from: usize) -> Result<()> {
         });
     }
     Ok(())
+}
+
+/// One bit of 64 for a key; equal keys have the same.
+pub(super) fn bit_of(key: &str) -> u64 {
+    let bytes = key.as_bytes();
+    let ends =
+        bytes.first().zip(bytes.last()).map_or(0, |(first, last)| usize::from(*first) * 5 + usize::from(*last) * 11);
+    1 << ((ends + bytes.len()) % 64)
 }

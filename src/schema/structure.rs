@@ -6,7 +6,7 @@
 
 use super::alloc::{exact, exhausted, with_capacity};
 use super::intern::{Interner, Shared};
-use super::json::{Json, Member, Object};
+use super::json::{Json, Member, Object, Text};
 use super::number::Decimal;
 use super::types::{Property, Type};
 use crate::core::lock::{Rank, Ranked};
@@ -64,30 +64,36 @@ impl StructureKind {
 }
 
 /// The places `0..count` in the order of the names found there, which must differ.
-pub(crate) fn sorted_by<'a>(count: usize, name: impl Fn(usize) -> &'a str) -> Result<Box<[u32]>> {
+pub(crate) fn sorted_by<'a>(count: usize, name: impl Fn(usize) -> &'a [u8]) -> Result<Box<[u32]>> {
     let mut order = with_capacity(count)?;
     order.extend(0..u32::try_from(count).unwrap_or(u32::MAX));
     if order.is_sorted_by(|a, b| name(*a as usize) <= name(*b as usize)) {
         return exact(order);
     }
     if count <= FEW {
-        order.sort_unstable_by(|a, b| name(*a as usize).cmp(name(*b as usize)));
+        // An insertion sort: nearly all of its comparisons are decided by the first bytes, which are at hand.
+        let mut firsts = [0; FEW];
+        for from in 0..count {
+            let (this, first) = (name(from), first_bytes(name(from)));
+            let mut to = from;
+            while to > 0 && (firsts[to - 1] > first || (firsts[to - 1] == first && name(order[to - 1] as usize) > this))
+            {
+                firsts[to] = firsts[to - 1];
+                order[to] = order[to - 1];
+                to -= 1;
+            }
+            firsts[to] = first;
+            order[to] = from as u32;
+        }
         return exact(order);
     }
     // Most comparisons are decided by the first bytes in which the names differ at all: those are kept at hand,
     // where reading both names costs two cache misses.
-    let first = name(0).as_bytes();
-    let shared = (1..count).fold(first.len(), |shared, place| {
-        first[..shared].iter().zip(name(place).as_bytes()).take_while(|(a, b)| a == b).count()
-    });
+    let first = name(0);
+    let shared = (1..count)
+        .fold(first.len(), |shared, place| first[..shared].iter().zip(name(place)).take_while(|(a, b)| a == b).count());
     let mut keyed: Vec<(u64, u32)> = with_capacity(count)?;
-    keyed.extend(order.iter().map(|&place| {
-        let mut key = [0; 8];
-        for (to, from) in key.iter_mut().zip(&name(place as usize).as_bytes()[shared..]) {
-            *to = *from;
-        }
-        (u64::from_be_bytes(key), place)
-    }));
+    keyed.extend(order.iter().map(|&place| (first_bytes(&name(place as usize)[shared..]), place)));
     keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| name(a.1 as usize).cmp(name(b.1 as usize))));
     for (to, (_, place)) in order.iter_mut().zip(keyed) {
         *to = place;
@@ -96,7 +102,22 @@ pub(crate) fn sorted_by<'a>(count: usize, name: impl Fn(usize) -> &'a str) -> Re
 }
 
 /// Up to how many names a plain sort is the quickest.
-const FEW: usize = 32;
+const FEW: usize = 24;
+
+/// The first eight bytes, which as numbers are in the order of the bytes; zeros where there are less.
+#[inline(always)]
+pub(super) fn first_bytes(bytes: &[u8]) -> u64 {
+    let length = bytes.len();
+    if let Some(eight) = bytes.first_chunk() {
+        return u64::from_be_bytes(*eight);
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        // Of four to seven bytes, the last four overlap the first.
+        let last = u64::from(u32::from_be_bytes(*last)) << (8 * (8 - length));
+        return u64::from(u32::from_be_bytes(*first)) << 32 | last;
+    }
+    bytes.iter().fold((0, 56), |(word, shift), byte| (word | u64::from(*byte) << shift, shift.max(8) - 8)).0
+}
 
 mod tag {
     pub(super) const BUILTIN: u8 = 1;
@@ -120,18 +141,36 @@ const TYPICAL: usize = 64;
 struct Encoder(Vec<u8>);
 
 impl Encoder {
+    #[inline(always)]
     fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        self.0.try_reserve(bytes.len()).map_err(exhausted)?;
+        if self.0.capacity() - self.0.len() < bytes.len() {
+            self.grow(bytes.len())?;
+        }
         self.0.extend_from_slice(bytes);
         Ok(())
     }
 
+    #[cold]
+    fn grow(&mut self, more: usize) -> Result<()> {
+        self.0.try_reserve(more).map_err(exhausted)
+    }
+
+    #[inline(always)]
     fn tag(&mut self, tag: u8) -> Result<()> {
-        self.bytes(&[tag])
+        if self.0.len() == self.0.capacity() {
+            self.grow(1)?;
+        }
+        self.0.push(tag);
+        Ok(())
     }
 
     /// Seven bits a byte, the last without the top bit: short for what is short, and no length begins another.
-    fn length(&mut self, mut length: usize) -> Result<()> {
+    #[inline(always)]
+    fn length(&mut self, length: usize) -> Result<()> {
+        if length < 0x80 { self.tag(length as u8) } else { self.long(length) }
+    }
+
+    fn long(&mut self, mut length: usize) -> Result<()> {
         while length >= 0x80 {
             self.tag(length as u8 | 0x80)?;
             length >>= 7;
@@ -139,9 +178,10 @@ impl Encoder {
         self.tag(length as u8)
     }
 
-    fn text(&mut self, text: &str) -> Result<()> {
-        self.length(text.len())?;
-        self.bytes(text.as_bytes())
+    fn text(&mut self, text: &Text<'_>) -> Result<()> {
+        let bytes = text.bytes();
+        self.length(bytes.len())?;
+        self.bytes(bytes)
     }
 
     fn property(&mut self, property: &Property) -> Result<()> {
@@ -167,7 +207,7 @@ impl Encoder {
             Type::Anonymous(properties) => {
                 self.tag(tag::ANONYMOUS)?;
                 self.length(properties.len())?;
-                for &place in &sorted_by(properties.len(), |place| &properties[place].name)? {
+                for &place in &sorted_by(properties.len(), |place| properties[place].name.bytes())? {
                     self.property(&properties[place as usize])?;
                 }
                 Ok(())
@@ -178,7 +218,7 @@ impl Encoder {
     fn object(&mut self, object: &Object<'_>) -> Result<()> {
         let members = object.members();
         self.length(members.len())?;
-        if members.is_sorted_by(|a, b| *a.key <= *b.key) {
+        if members.is_sorted_by(|a, b| a.key.bytes() <= b.key.bytes()) {
             return members.iter().try_for_each(|member| self.member(member));
         }
         object.sorted()?.iter().try_for_each(|&place| self.member(&members[place as usize]))

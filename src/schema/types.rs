@@ -1,6 +1,7 @@
 //! Property types and properties.
 
 use super::json::{Json, Object, Text};
+use super::structure::first_bytes;
 use crate::core::fallible;
 use crate::error::{Result, Status};
 use std::fmt::{self, Write as _};
@@ -43,9 +44,34 @@ builtins! {
 impl Builtin {
     /// The built-in type of this name, in any case.
     pub fn named(name: &str) -> Option<Self> {
-        Builtin::ALL.iter().copied().find(|builtin| builtin.name().eq_ignore_ascii_case(name))
+        let folded = first_bytes(name.as_bytes()) | LOWER;
+        let place = FOLDED.iter().position(|other| *other == folded)?;
+        let builtin = Builtin::ALL[place];
+        let same = builtin.name().len() == name.len();
+        // Beyond eight bytes nothing was compared yet.
+        (same && (name.len() <= 8 || builtin.name().eq_ignore_ascii_case(name))).then_some(builtin)
     }
 }
+
+/// The bit that makes a letter lower case, in each byte. What is a lower case letter with it is one without it, or the same
+/// letter in upper case.
+const LOWER: u64 = u64::MAX / 0xff * 0x20;
+
+/// The first eight bytes of the names of the built-in types, which differ, with the bit set in all.
+const FOLDED: [u64; Builtin::ALL.len()] = {
+    let mut all = [LOWER; Builtin::ALL.len()];
+    let mut place = 0;
+    while place < all.len() {
+        let name = Builtin::ALL[place].name().as_bytes();
+        let mut at = 0;
+        while at < 8 && at < name.len() {
+            all[place] |= (name[at] as u64) << (56 - 8 * at);
+            at += 1;
+        }
+        place += 1;
+    }
+    all
+};
 
 /// The type of a property.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +79,7 @@ pub enum Type {
     /// A built-in type.
     Builtin(Builtin),
     /// A model, by its name with regard to case; it need not be defined (yet).
-    Model(Box<str>),
+    Model(Text<'static>),
     /// An array: of the one type in the list, or of anything where the list is empty.
     Array(Box<[Type]>),
     /// An anonymous model with properties of its own, in their order, every name once.
@@ -64,7 +90,7 @@ impl Type {
     pub(crate) fn named(name: Text<'_>) -> Result<Self> {
         match Builtin::named(&name) {
             Some(builtin) => Ok(Type::Builtin(builtin)),
-            None => Ok(Type::Model(name.into_boxed()?)),
+            None => Ok(Type::Model(name.into_owned()?)),
         }
     }
 
@@ -94,7 +120,7 @@ impl Type {
     pub(crate) fn heap_bytes(&self) -> usize {
         match self {
             Type::Builtin(_) => 0,
-            Type::Model(name) => name.len(),
+            Type::Model(name) => name.heap_bytes(),
             Type::Array(element) => size_of_val(&**element) + element.first().map_or(0, Type::heap_bytes),
             Type::Anonymous(properties) => {
                 size_of_val(&**properties) + properties.iter().map(Property::heap_bytes).sum::<usize>()
@@ -140,7 +166,7 @@ pub fn type_text(ty: &Type) -> Result<String> {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Property {
     /// The name.
-    pub name: Box<str>,
+    pub name: Text<'static>,
     /// The type.
     pub ty: Type,
     /// Whether it is an id of its model.
@@ -152,17 +178,31 @@ pub struct Property {
 }
 
 impl Property {
-    pub(crate) fn new(name: Box<str>, ty: Type, attributes: Object<'static>) -> Self {
+    pub(crate) fn new(name: Text<'static>, ty: Type, attributes: Object<'static>) -> Self {
         let flag = |key| attributes.get(key).is_some_and(is_set);
         Property { id: flag("id"), required: flag("required"), name, ty, attributes }
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.name.len() + self.ty.heap_bytes() + self.attributes.heap_bytes()
+        self.name.heap_bytes() + self.ty.heap_bytes() + self.attributes.heap_bytes()
     }
 }
 
 /// Authors write flags as the texts "true" and "false" too; JavaScript's own rule would take both for true.
 fn is_set(value: &Json<'_>) -> bool {
     value.is_truthy() && value.as_str() != Some("false")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_type_is_found_by_its_name() {
+        for builtin in Builtin::ALL {
+            assert_eq!(Builtin::named(builtin.name()), Some(*builtin));
+            assert_eq!(Builtin::named(&builtin.name().to_uppercase()), Some(*builtin));
+            assert_eq!(Builtin::named(&format!("{}s", builtin.name())), None);
+        }
+    }
 }
