@@ -43,6 +43,7 @@ static void check_replaced(struct bench *bench)
     bench->with->register_many(bench->self, &bench->orders[3], 1, &bench->models[3]);
     must(bench->models[3] != old, "a model that takes another's place has a handle of its own");
     check_list(bench, 0);
+    must(bench->with->get_many(bench->self, &bench->orders[3], 1) == bench->models[3], "and is the one that is found");
     if (bench->with->models_valid)
         must(bench->with->models_valid(bench->self, &old, 1) == 0, "a model that was replaced is stale");
 }
@@ -58,6 +59,7 @@ static void check_unregistered(struct bench *bench)
     must(count == EACH - 1 && memcmp(expected, bench->room, (EACH - 1) * sizeof *expected) == 0,
          "a model that was unregistered leaves the list, and the order stays");
     must(bench->with->get_many(bench->self, &bench->orders[EACH + 4], 1) == 0, "and is found no more");
+    must(bench->with->get_many(bench->self, &bench->orders[EACH + 5], 1) == bench->models[EACH + 5], "unlike the others");
 }
 
 static void check_released(struct bench *bench)

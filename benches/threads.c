@@ -20,7 +20,7 @@ static uint64_t ticks(void)
 static uint64_t ticks(void) { return now(); }
 #endif
 
-enum { CHUNK = 256, CHANGES = 16, MOST_SAMPLES = 1 << 20, CLEARS = 5, CLEAR_AFTER = 1000000 };
+enum { CHUNK = 256, CHANGES = 16, MOST_SAMPLES = 1 << 20, CLEARS = 5, EMPTY_AFTER = 1000000 };
 
 struct worker {
     _Alignas(128) struct bench *bench;
@@ -96,7 +96,7 @@ static void write_without_pause(struct worker *worker)
     }
 }
 
-static void see_clear(struct worker *worker)
+static void see_empty(struct worker *worker)
 {
     struct bench *bench = worker->bench;
     while (bench->with->list(bench->self, bench->owners[0], worker->room, bench->models_each) != 0)
@@ -241,41 +241,56 @@ static void measure_percentiles(struct bench *bench, bool beside_writer)
     free(workers[0].samples);
 }
 
+double until_empty(struct bench *bench, void (*change)(struct bench *bench))
+{
+    struct worker worker;
+    uint64_t begun = now();
+    add_worker(&worker, bench, 1, see_empty);
+    start(&worker, 1);
+    while (now() - begun < EMPTY_AFTER)
+        ;
+    begun = now();
+    change(bench);
+    join(&worker, 1);
+    return (double)(worker.seen - begun);
+}
+
+static void clear(struct bench *bench) { bench->with->clear(bench->self); }
+
 /*
- * From the call to the first empty answer that another thread gets; the shortest of some, because a reader that happens to
- * be off its core sees nothing. The last thing: it empties the registry.
+ * The shortest of some, because a reader that happens to be off its core sees nothing. The last thing: it empties the
+ * registry.
  */
 static void measure_clear(struct bench *bench)
 {
     double shortest = 1e18;
-    uint64_t begun;
     for (int at = 0; at < CLEARS; at++) {
-        struct worker worker;
+        double visible;
         workload_fill(bench);
-        add_worker(&worker, bench, 1, see_clear);
-        start(&worker, 1);
-        begun = now();
-        while (now() - begun < CLEAR_AFTER)
-            ;
-        begun = now();
-        bench->with->clear(bench->self);
-        join(&worker, 1);
-        if ((double)(worker.seen - begun) < shortest)
-            shortest = (double)(worker.seen - begun);
+        visible = until_empty(bench, clear);
+        if (visible < shortest)
+            shortest = visible;
         if (bench->with->reclaim)
             bench->with->reclaim(bench->self);
     }
     row(bench, "clear until visible", "ns", shortest);
 }
 
+bool two_cores(const struct bench *bench)
+{
+    if (!pin(1)) {
+        fprintf(stderr, "skipped: %s with two threads because there is one core\n", bench->with->name);
+        return false;
+    }
+    pin(0);
+    return true;
+}
+
 void measure_threads(struct bench *bench)
 {
     must(bench->models_each <= 16, "a list fits into the room of a thread");
-    if (!pin(1)) {
-        fprintf(stderr, "skipped: %s with two threads because there is one core\n", bench->with->name);
+    if (!two_cores(bench))
         return;
-    }
-    pin(0);
     for (size_t at = 0; at < CHUNK; at++)
         same_owner[at] = bench->owners[0];
     measure_readers(bench, "list", false, read_lists);

@@ -71,6 +71,11 @@ double resident_bytes(void);
 /** Puts the calling thread onto a core; false where it may not run there. */
 bool pin(int core);
 
+/** Whether two threads can have a core each; says so where they cannot. */
+bool two_cores(const struct bench *bench);
+/** Nanoseconds from a change that empties all lists to the first empty answer that another thread gets. */
+double until_empty(struct bench *bench, void (*change)(struct bench *bench));
+
 void check_behaviour(const struct implementation *with);
 void check_filled(struct bench *bench);
 void measure_reads(struct bench *bench);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Of changes a slow writer makes in each step only a few. */
-enum { MOST_ROUNDS = 256, FEW = 20 };
+enum { MOST_ROUNDS = 256, FEW = 5 };
 
 enum step { REGISTER, SCATTERED, REGISTER_LIST, REPLACE, UNREGISTER, RELEASE, CLEAR, RECLAIM, STEPS };
 
