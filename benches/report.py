@@ -133,12 +133,73 @@ def markdown(table):
             yield "| " + " | ".join(row) + " |"
 
 
+# What a figure has to be at S, M and L; None where nothing is asked. Those in nanoseconds are for the machine whose call
+# into a shared library takes 2.7 ns.
+AT_MOST = [
+    ("look up", (15, 30, 75)), ("look up latency", (None, 35, 190)), ("look up miss", (10, 10, 10)),
+    ("find by name", (20, 20, 20)), ("find by name in a tenant", (30, 30, 30)),
+    ("find by structure", (25, 25, 25)), ("find by structure in a tenant", (40, 40, 40)),
+    ("register", (100, 150, 300)), ("register and list again", (70, 160, 250)),
+    ("clear", (1000, 1000, 1000)), ("clear until visible", (1000, 1000, 1000)), ("reclaim a model", (20, 20, 20)),
+    ("drop a tenant of all models", (1000, 1000, 1000)), ("drop a tenant of all models until visible", (1000, 1000, 1000)),
+    ("drop a tenant of all models: reclaim a model", (20, 20, 20)),
+    ("heap of a model", (None, 120, 120)), ("counted of a model", (None, 120, 120)), ("in use after letting go", (0, 0, 0)),
+    ("reserved after letting go, of a slot", (32, 32, 32)), ("list beside a writer, p99.9", (1000, 1000, 1000)),
+]
+AT_LEAST = [
+    ("list, random owners: two readers to one", (1.95, 1.95, 1.95)), ("list, one owner: two readers to one", (1.9, 1.9, 1.9)),
+    ("list beside a writer to alone, random owners", (0.5, 0.5, 0.5)), ("changes beside a reader, random owners", (5, 5, 5)),
+    ("parse a definition", (100, 100, 100)),
+]
+TO_FLOOR = [("owner valid", (1.5, 1.5, 1.5)), ("list", (2, 3, 2))]
+AHEAD = ["list", "look up"]
+
+
+def targets(table):
+    """One line for each target: what was asked and what was measured, by size."""
+    def line(operation, asked, measured, right):
+        cells = [f"{'-' if was is None else number(was)} ({'met' if ok else 'missed'})" if wanted is not None and was is not None
+                 else "" for wanted, was, ok in zip(asked, measured, right)]
+        return [operation, " / ".join("-" if wanted is None else f"{wanted:g}" for wanted in asked), *cells]
+
+    sizes = [100, 10000, 100000]
+    for operation, asked in AT_MOST:
+        measured = [table.value(size, operation, OURS) for size in sizes]
+        yield line(f"{operation}: at most", asked, measured, [was is not None and wanted is not None and was <= wanted
+                                                              for was, wanted in zip(measured, asked)])
+    for operation, asked in AT_LEAST:
+        measured = [table.value(size, operation, OURS) for size in sizes]
+        yield line(f"{operation}: at least", asked, measured, [was is not None and was >= wanted
+                                                               for was, wanted in zip(measured, asked)])
+    for operation, asked in TO_FLOOR:
+        pairs = [(table.value(size, operation, OURS), table.value(size, operation, FLOOR)) for size in sizes]
+        measured = [ours / floor if ours is not None and floor else None for ours, floor in pairs]
+        yield line(f"{operation} to the floor: at most", asked, measured, [was is not None and was <= wanted
+                                                                           for was, wanted in zip(measured, asked)])
+    for operation in AHEAD:
+        measured = []
+        for size in sizes:
+            peers = [table.value(size, operation, name) for name in ORDER if name not in (OURS, FLOOR)]
+            peers = [value for value in peers if value]
+            ours = table.value(size, operation, OURS)
+            measured.append(ours / min(peers) if peers and ours is not None else None)
+        yield line(f"{operation} to the best peer: at most", (1, 1, 1), measured, [was is not None and was <= 1 for was in measured])
+
+
+def target_table(table):
+    rows = [["target (nanoseconds, unless it says otherwise)", "S / M / L", "S", "M", "L"], *targets(table)]
+    widths = [max(len(row[at]) for row in rows) for at in range(5)]
+    yield "\nTargets"
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+
+
 PANELS = [("list", "list 10 models, ns"), ("look up", "look up by owner and name, ns"), ("register", "register a model, ns"),
           ("clear", "clear everything, ns"), ("list beside a writer, p99.9", "list beside a writer, p99.9, ns"),
           ("heap of a model", "heap of a model, bytes")]
 ORDER = [FLOOR, OURS, FOUR, "hashbrown + RwLock", "dashmap", "papaya", "arc-swap", "unordered_map + shared_mutex",
          "GHashTable + GRWLock"]
-LABEL, WIDTH, ROW, GAP = 190, 300, 20, 44
+LABEL, WIDTH, ROW, GAP = 205, 300, 20, 44
 
 
 def draw_panel(table, operation, heading, left, top, sizes):
@@ -161,20 +222,17 @@ def draw_panel(table, operation, heading, left, top, sizes):
     def across(value):
         return left + LABEL + (math.log10(value) - low) * scale
 
-    bottom = top + 12 + ROW * len(ORDER)
+    bottom = top + 12 + ROW * sum(1 for dots in found.values() if dots)
     for power in range(low, high + 1):
         x = across(10**power)
         name = f"{10**power:,}" if power < 4 else f"10<tspan dy='-4' font-size='8'>{power}</tspan>"
         yield f'<line x1="{x:.1f}" y1="{top + 8}" x2="{x:.1f}" y2="{bottom}" class="g"/>'
         yield f'<text x="{x:.1f}" y="{bottom + 13}" class="t" text-anchor="middle">{name}</text>'
-    for at, name in enumerate(ORDER):
+    for at, name in enumerate(name for name in ORDER if found[name]):
         y = top + 22 + ROW * at
         kind = "o" if name == OURS else "f" if name == FLOOR else "p"
         yield f'<text x="{left + LABEL - 12}" y="{y + 4}" class="n {kind}t" text-anchor="end">{name}</text>'
         dots = found[name]
-        if not dots:
-            yield f'<text x="{left + LABEL + 4}" y="{y + 4}" class="t">-</text>'
-            continue
         ends = [across(value) for _, value in dots]
         yield f'<line x1="{min(ends):.1f}" y1="{y}" x2="{max(ends):.1f}" y2="{y}" class="{kind}l"/>'
         for (size, value), x in zip(dots, ends):
@@ -227,7 +285,7 @@ def main(arguments):
         picture_path = pathlib.Path(paths[1]).with_suffix(".svg")
         picture_path.write_text("\n".join(picture(Table(rows))) + "\n", encoding="utf-8")
     table = Table(rows)
-    print("\n".join(text_table(table)))
+    print("\n".join([*text_table(table), *target_table(table)]))
     if wanted:
         publish(table, rows)
     elif paths[0] != "--from":
