@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+
+/* Measures the floors over as many owners as the implementations have. */
+
+#include "floor.h"
+#include "workload.h"
+
+static void *create(void) { return need(malloc(1)); }
+
+static void destroy(void *self) { free(self); }
+
+static const struct implementation floors = {.name = "floor", .create = create, .destroy = destroy};
+const struct implementation *const implementations[] = {&floors, NULL};
+
+static uint64_t *handles;
+static size_t handle_count;
+
+static void call_all(struct bench *bench)
+{
+    uint64_t sum = 0;
+    for (size_t at = 0; at < handle_count; at++)
+        sum += floor_call(handles[at]);
+    must(sum == bench->walk_sum, "an empty call gives its argument back");
+}
+
+static void check_all(struct bench *bench)
+{
+    size_t valid = 0;
+    (void)bench;
+    for (size_t at = 0; at < handle_count; at++)
+        valid += floor_check(handles[at]);
+    must(valid == handle_count, "every handle is valid");
+}
+
+static void copy_all(struct bench *bench)
+{
+    uint64_t sum = 0, ids[FLOOR_LIST];
+    for (size_t at = 0; at < handle_count; at++)
+        sum += ids[floor_copy(handles[at], ids) - 1];
+    must(sum == bench->walk_sum * FLOOR_LIST, "the copies are those of the table");
+}
+
+static void copy_chain(struct bench *bench)
+{
+    uint64_t sum = 0, last = 0, ids[FLOOR_LIST];
+    for (size_t at = 0; at < handle_count; at++)
+        sum += last = ids[floor_copy(handles[at] + (last >> 63), ids) - 1];
+    must(sum == bench->walk_sum * FLOOR_LIST, "the copies are those of the table");
+}
+
+static void walk_over(struct bench *bench, size_t count)
+{
+    floor_open(count);
+    handle_count = count > 4096 ? count : 4096;
+    handles = need(calloc(handle_count, sizeof *handles));
+    bench->walk_sum = 0;
+    for (size_t at = 0; at < handle_count; at++)
+        bench->walk_sum += handles[at] = at % count + 1;
+    shuffle(bench, handles, handle_count, sizeof *handles);
+}
+
+static void walk_end(void)
+{
+    free(handles);
+    floor_close();
+}
+
+void measure_extra(struct bench *bench)
+{
+    walk_over(bench, bench->owner_count);
+    row(bench, "call", "ns", per_operation(bench, call_all, handle_count));
+    row(bench, "owner valid", "ns", per_operation(bench, check_all, handle_count));
+    row(bench, "list", "ns", per_operation(bench, copy_all, handle_count));
+    row(bench, "list latency", "ns", per_operation(bench, copy_chain, handle_count));
+    walk_end();
+    walk_over(bench, bench->owner_count * bench->models_each);
+    row(bench, "model valid", "ns", per_operation(bench, check_all, handle_count));
+    walk_end();
+}
