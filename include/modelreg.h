@@ -829,8 +829,8 @@ mreg_status mreg_owner_freshness_words(mreg_owner owner,
  * Counts as use of the partitions that the owner's models live in, as building its list anew would, and of the owner's
  * own, if it is there: none of them is idle.
  *
- * For hosts that live on freshness words, on lists from the cache, or on `mreg_owner_get` and `mreg_owner_has`, which count as
- * no use.
+ * For hosts that live on freshness words, or on answers from the cache: lists that need not be built, `mreg_owner_get` and
+ * `mreg_owner_has`. Those count as no use.
  *
  * Errors: as `mreg_owner_release`, `MREG_ERROR_NULL_HANDLE`. Any thread. Since 0.1.0.
  */
@@ -1352,7 +1352,8 @@ mreg_status mreg_tenant_find_model(mreg_registry registry,
  * Copies the handles of a tenant's models in the order of registration.
  *
  * As many as `capacity` has room for; `*count` is how many there are. `(NULL, 0)` asks for the number. An empty or a
- * reserved code means `global`. The handles hold nothing: a model may be gone when its handle is used.
+ * reserved code means `global`. The list is made for each call, which counts as use of the tenant. The handles hold nothing:
+ * a model may be gone when its handle is used.
  *
  * Errors: as `mreg_tenant_find_model`, `MREG_ERROR_OUT_OF_MEMORY`. Any thread. Since 0.1.0.
  */
