@@ -279,7 +279,10 @@ fn what_changes_many_at_once_raises_the_registry_s_word_and_no_answer_that_it_is
         let (later, later_stamp) = stamped(app, ANY, false).expect("a list");
         if later == models {
             assert_eq!(later_stamp.stamp, stamp.stamp, "{what}: the same answer has the same stamp");
-            assert_ne!(later_stamp.registry_word, stamp.registry_word, "{what}: and the words for which it is the answer");
+            assert_ne!(
+                later_stamp.registry_word, stamp.registry_word,
+                "{what}: and the words for which it is the answer"
+            );
         }
     }
     // What finds nothing to drop raises nothing.

@@ -153,6 +153,9 @@ pub(crate) unsafe fn bytes<'a>(pointer: *const c_char, length: usize, name: &str
 /// As [`bytes`].
 #[inline(always)]
 pub(crate) unsafe fn text<'a>(pointer: *const c_char, length: usize, name: &str) -> Result<&'a str> {
+    if length == 0 {
+        return Ok("");
+    }
     // SAFETY: as the caller promises.
     check_utf8(unsafe { bytes(pointer, length, name) }?, name)
 }

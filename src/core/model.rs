@@ -225,14 +225,13 @@ impl Locked {
         self.reserve_lists(data_source, app, replaced)?;
         self.reserve_indices(1)?;
         let home = self.prepare_home(home, data_source, app, tenant)?;
-        let taken = self.take_record(gone).and_then(|model| {
-            let atom = registry.names.intern_known(&mut self.names, new.name.as_bytes(), known);
-            atom.map(|atom| (model, atom)).map_err(|status| {
-                self.list_free(model);
-                status.into()
-            })
-        });
-        let (model, atom) = taken.inspect_err(|_| self.unprepare(home))?;
+        let (model, atom) = match self.take_named_record(new.name, known, gone) {
+            Ok(taken) => taken,
+            Err(error) => {
+                self.unprepare(home);
+                return Err(error);
+            }
+        };
 
         // Nothing fails from here on.
         self.text_bytes += new.settings.as_ref().map_or(0, |settings| settings.len());
@@ -256,7 +255,11 @@ impl Locked {
         self.used_records += 1;
         self.live_models += 1;
         // One list is one change by itself.
-        let one = app == NONE && (data_source == NONE || self.list_on(data_source).is_none());
+        let owner = if app != NONE { app } else { data_source };
+        let alone = |model: u32| self.record(model).data_source == data_source;
+        let one = (app == NONE || data_source == NONE)
+            && (owner == NONE || self.list_on(owner).is_none())
+            && replaced.is_none_or(alone);
         let frozen = if one { self.change() } else { self.freeze(replaced.into_iter(), &[data_source, app]) };
         let place = self.enter(data_source, app, home);
         key.uses.store(uses, Ordering::Relaxed);
@@ -407,8 +410,8 @@ impl Locked {
     /// Makes sure that so many models more can be found.
     pub fn reserve_indices(&mut self, more: usize) -> Result<()> {
         let Registry { by_name, by_structure, changes, .. } = self.registry;
-        by_name.reserve(&self.by_name, changes, more)?;
-        Ok(by_structure.reserve(&self.by_structure, changes, more)?)
+        by_name.reserve(&mut self.by_name, changes, more)?;
+        Ok(by_structure.reserve(&mut self.by_structure, changes, more)?)
     }
 
     /// The model that one of this name with these owners replaces.
@@ -524,6 +527,18 @@ impl Locked {
             self.model_slots = self.model_slots.max(model + 1);
             if self.uses_of(model) < MAX_USES {
                 return Ok(model);
+            }
+        }
+    }
+
+    /// A free record, and the atom of the name that its model is to have.
+    fn take_named_record(&mut self, name: &str, known: Option<u32>, gone: &mut DueList) -> Result<(u32, u32)> {
+        let model = self.take_record(gone)?;
+        match self.registry.names.intern_known(&mut self.names, name.as_bytes(), known) {
+            Ok(atom) => Ok((model, atom)),
+            Err(status) => {
+                self.list_free(model);
+                Err(status.into())
             }
         }
     }

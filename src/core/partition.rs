@@ -177,6 +177,8 @@ pub(crate) struct Partitions {
     free_configurations: Vec<u32>,
     by_fields: HashMap<Fields, u32, ahash::RandomState>,
     next_owner_id: u64,
+    /// What the clocks said when a partition was last used: milliseconds since 1970, and the clock of idle time.
+    touched: (i64, u64),
     reserved_codes: Vec<u32>,
     /// What the reserved codes take, which is the registry's as long as it is there.
     reserved_code_bytes: usize,
@@ -207,6 +209,7 @@ impl Partitions {
             free_configurations: Vec::new(),
             by_fields: HashMap::with_hasher(KEYS.clone()),
             next_owner_id: 1,
+            touched: (i64::MIN, 0),
             reserved_codes: Vec::new(),
             reserved_code_bytes: 0,
             long_ticks: VecDeque::new(),
@@ -301,6 +304,7 @@ impl Partitions {
     /// now counts as used now: a clock that was put back keeps nothing for longer.
     pub fn set_clock(&mut self, milliseconds: Option<u64>) {
         let places = self.places;
+        self.touched.0 = i64::MIN;
         let (before, begun) = (self.now(), places.tick.load(Ordering::Relaxed).saturating_sub(1));
         self.end_tick(begun, before);
         places.standing.store(milliseconds.map_or(0, |standing| standing.saturating_add(1)), Ordering::Relaxed);
@@ -690,13 +694,18 @@ impl Partitions {
 
     /// Notes that a partition was used now.
     pub fn touch(&mut self, index: u32) {
-        self.touch_at(index, clock::coarse_wall_ms());
+        self.touch_at(index, clock::wall_ms());
     }
 
     /// Notes that a partition was used now, which the caller has read off the exact clock.
     pub fn touch_at(&mut self, index: u32, wall_ms: i64) {
-        let now = self.now();
-        self.advance(now);
+        // Within the same millisecond the other clock says the same.
+        if self.touched.0 != wall_ms {
+            let now = self.now();
+            self.advance(now);
+            self.touched = (wall_ms, now);
+        }
+        let now = self.touched.1;
         if let Some(partition) = self.get_mut(index) {
             partition.last_used = now;
             partition.last_used_at = wall_ms.max(partition.created_at);

@@ -97,8 +97,8 @@ impl Locked {
         self.partitions.shrink();
         let registry = self.registry;
         registry.names.discard(&mut self.names);
-        registry.by_name.shrink(&self.by_name, &registry.changes);
-        registry.by_structure.shrink(&self.by_structure, &registry.changes);
+        registry.by_name.shrink(&mut self.by_name, &registry.changes);
+        registry.by_structure.shrink(&mut self.by_structure, &registry.changes);
         self.old_indices.shrink_to_fit();
         self.schemas.shrink_to_fit();
     }
