@@ -223,6 +223,75 @@ impl List {
         })
     }
 
+    /// As [`List::copy`] of the models that the owner has, where the list is short and built and nobody is at it.
+    #[inline(always)]
+    pub fn copy_short<const STAMPED: bool>(
+        &self,
+        generation: u32,
+        kind: u32,
+        (epoch, registry_word): (&AtomicU64, &AtomicU64),
+        out: &mut [MaybeUninit<u64>],
+    ) -> Option<(usize, Stamp)> {
+        let version = self.version.load(Ordering::Acquire);
+        let (identity, shape) = (self.identity.load(Ordering::Relaxed), self.shape.load(Ordering::Relaxed));
+        let used = (shape & USED) as usize;
+        // Before the epoch: a clear raises the epoch first.
+        let registry = if STAMPED { registry_word.load(Ordering::Acquire) } else { 0 };
+        let usual = version & 1 == 0
+            && identity as u32 == live_identity(generation)
+            && shape & (DIRTY | LONG) == 0
+            && self.valid.load(Ordering::Relaxed) == epoch.load(Ordering::Acquire)
+            && (kind == ANY_KIND || kind == (identity >> 32) as u32);
+        if !usual {
+            return None;
+        }
+        let ids = self.ids.get(..used)?;
+        match (<&[AtomicU64; INLINE]>::try_from(ids), out.first_chunk_mut::<INLINE>()) {
+            // Without a loop: so many are the most that an owner has in its block.
+            (Ok(ids), Some(out)) => {
+                for (to, from) in out.iter_mut().zip(ids) {
+                    to.write(from.load(Ordering::Relaxed));
+                }
+            }
+            _ => {
+                for (to, from) in out.iter_mut().zip(ids) {
+                    to.write(from.load(Ordering::Relaxed));
+                }
+            }
+        }
+        let stamp = if STAMPED {
+            let (stamp, owner) = (self.stamp.load(Ordering::Relaxed), self.freshness.load(Ordering::Relaxed));
+            Stamp { stamp, owner, registry }
+        } else {
+            Stamp::default()
+        };
+        self.unchanged(version).then_some((used, stamp))
+    }
+
+    /// As [`List::find`], where nobody is at the list; 0 where no entry has the name.
+    #[inline(always)]
+    pub fn find_at_once(&self, generation: u32, kind: u32, epoch: &AtomicU64, atom: u32) -> Option<u64> {
+        let version = self.version.load(Ordering::Acquire);
+        let (identity, shape) = (self.identity.load(Ordering::Relaxed), self.shape.load(Ordering::Relaxed));
+        let usual = version & 1 == 0
+            && identity as u32 == live_identity(generation)
+            && self.valid.load(Ordering::Relaxed) == epoch.load(Ordering::Acquire)
+            && (kind == ANY_KIND || kind == (identity >> 32) as u32);
+        if !usual {
+            return None;
+        }
+        let position = self.position_of(shape, atom);
+        let found =
+            position.and_then(|position| self.ids(shape).get(position)).map_or(0, |id| id.load(Ordering::Relaxed));
+        self.unchanged(version).then_some(found)
+    }
+
+    /// Whether the list is of the owner with this generation.
+    #[inline(always)]
+    pub fn is_of(&self, generation: u32) -> bool {
+        self.identity.load(Ordering::Acquire) as u32 == live_identity(generation)
+    }
+
     /// The entry with this name; also while the list has not been built since it was changed.
     #[inline(always)]
     pub fn find(&self, ask: &Ask<'_>, atom: u32) -> Result<Option<u64>, Miss> {
@@ -265,6 +334,7 @@ impl List {
         self.long_position_of(atom)
     }
 
+    #[inline(never)]
     fn long_position_of(&self, atom: u32) -> Option<usize> {
         let index = self.run(&self.long_index).as_slice();
         let atoms = self.run(&self.long_atoms).as_slice();

@@ -21,6 +21,7 @@ pub mod owner;
 pub mod partition;
 pub(crate) mod places;
 pub mod query;
+pub mod quick;
 pub mod registry;
 pub mod release;
 pub mod snapshot;

@@ -91,6 +91,7 @@ const GAP: u64 = u32::MAX as u64;
 /// The key of every hash of what hosts choose.
 pub(crate) static KEYS: Lazy<ahash::RandomState> = Lazy::new(ahash::RandomState::new);
 
+#[inline(always)]
 fn hash(name: &[u8]) -> u64 {
     KEYS.hash_one(name)
 }
@@ -101,16 +102,27 @@ pub fn draw_key() {
 }
 
 /// Eight bytes of a name from the `at`th eight on, zero-padded.
-#[inline]
+#[inline(always)]
 fn word_at(name: &[u8], at: usize) -> u64 {
-    match name[at * 8..].first_chunk() {
-        Some(whole) => u64::from_le_bytes(*whole),
-        None => name[at * 8..].iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    let rest = &name[at * 8..];
+    if let Some(whole) = rest.first_chunk() {
+        return u64::from_le_bytes(*whole);
+    }
+    // The last ones are read at once, with some before them that are shifted out.
+    if let Some(last) = name.last_chunk() {
+        return u64::from_le_bytes(*last).unbounded_shr(64 - 8 * rest.len() as u32);
+    }
+    match (rest.first_chunk(), rest.last_chunk()) {
+        (Some(first), Some(last)) => {
+            let last = u64::from(u32::from_le_bytes(*last));
+            u64::from(u32::from_le_bytes(*first)) | last << (8 * (rest.len() - 4))
+        }
+        _ => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     }
 }
 
 impl Atom {
-    #[inline]
+    #[inline(always)]
     fn words(&self, length: usize) -> &[AtomicU64] {
         if length <= INLINE_BYTES { &self.words } else { self.long().as_slice() }
     }
@@ -121,7 +133,7 @@ impl Atom {
     }
 
     /// The version under which the atom stands for this name, if it does.
-    #[inline]
+    #[inline(always)]
     fn is(&self, name: &[u8]) -> Option<u32> {
         let version = self.version.load(Ordering::Acquire);
         if version & 1 == 0 || self.length.load(Ordering::Relaxed) as usize != name.len() {
@@ -133,7 +145,7 @@ impl Atom {
         (equal && self.stands(version)).then_some(version)
     }
 
-    #[inline]
+    #[inline(always)]
     fn stands(&self, version: u32) -> bool {
         fence(Ordering::Acquire);
         self.version.load(Ordering::Relaxed) == version
@@ -161,7 +173,7 @@ impl Names {
     }
 
     /// The atom of a name, without the lock.
-    #[inline]
+    #[inline(never)]
     pub fn find(&self, name: &[u8]) -> Lookup {
         let hash = hash(name);
         for _ in 0..RETRIES {
@@ -178,7 +190,18 @@ impl Names {
         Lookup::Contended
     }
 
-    #[inline]
+    /// As [`Names::find`], if nobody is at the table; a name that no model has is no atom.
+    #[inline(always)]
+    pub fn find_at_once(&self, name: &[u8]) -> Option<Option<Found>> {
+        let moves = self.moves.load(Ordering::Acquire);
+        if let Some(found) = self.probe(self.run().as_slice(), hash(name), name) {
+            return Some(Some(found));
+        }
+        fence(Ordering::Acquire);
+        (moves & 1 == 0 && self.moves.load(Ordering::Relaxed) == moves).then_some(None)
+    }
+
+    #[inline(always)]
     fn probe(&self, index: &[AtomicU64], hash: u64, name: &[u8]) -> Option<Found> {
         let mask = index.len().wrapping_sub(1);
         for step in 0..index.len() {
@@ -197,7 +220,7 @@ impl Names {
     }
 
     /// Whether the atom has stood for the same name all the time since it was found.
-    #[inline]
+    #[inline(always)]
     pub fn still(&self, found: Found) -> bool {
         self.atoms.get(found.atom).is_some_and(|atom| atom.stands(found.version))
     }
@@ -236,6 +259,7 @@ impl Names {
     }
 
     /// The atom of a name, if it has one.
+    #[inline(never)]
     pub fn known(&self, name: &[u8]) -> Option<u32> {
         self.probe(self.run().as_slice(), hash(name), name).map(|found| found.atom)
     }

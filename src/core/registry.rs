@@ -306,7 +306,7 @@ pub fn resolve(value: u64) -> Result<&'static Registry> {
 }
 
 #[inline(always)]
-fn find(value: u64) -> std::result::Result<&'static Registry, Status> {
+pub(super) fn find(value: u64) -> std::result::Result<&'static Registry, Status> {
     let (number, generation) = handle::decode_registry(value)?;
     let registry = by_number(number).ok_or(Status::ERROR_FOREIGN_HANDLE)?;
     let current = registry.generation.load(Ordering::Acquire);
