@@ -24,6 +24,7 @@ pub mod query;
 pub mod quick;
 pub mod registry;
 pub mod release;
+pub(crate) mod schemas;
 pub mod snapshot;
 pub(crate) mod state;
 pub mod sweeper;

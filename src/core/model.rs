@@ -166,7 +166,7 @@ impl Locked {
 
     /// The index of the model with this handle, which is registered or held by the host.
     pub fn readable_model(&self, parts: Parts) -> Result<u32> {
-        let is_held = self.models.get(parts.index as usize).is_some_and(|record| record.holds > 0);
+        let is_held = self.extra(parts.index).is_some_and(|extra| extra.holds > 0);
         if is_held && handle::generation(self.uses_of(parts.index)) == parts.generation {
             return Ok(parts.index);
         }
@@ -224,6 +224,8 @@ impl Locked {
         let structure = new.schema.as_ref().map_or(Ok(NO_STRUCTURE), |schema| schema.structure_number())?;
         self.reserve_lists(data_source, app, replaced)?;
         self.reserve_indices(1)?;
+        self.schemas.reserve()?;
+        self.reserve_extra()?;
         let home = self.prepare_home(home, data_source, app, tenant)?;
         let (model, atom) = match self.take_named_record(new.name, known, gone) {
             Ok(taken) => taken,
@@ -234,23 +236,16 @@ impl Locked {
         };
 
         // Nothing fails from here on.
-        self.text_bytes += new.settings.as_ref().map_or(0, |settings| settings.len());
-        if let Some(schema) = &new.schema {
-            self.count_schema(schema);
-        }
+        let schema = new.schema.map_or(NONE, |schema| self.schemas.add(schema));
         let key = self.key(model);
         let uses = self.uses_of(model) + 1;
         let generation = handle::generation(uses);
         let record = &mut self.models[model as usize];
         record.references = 1;
-        record.holds = 0;
-        record.schema = new.schema;
-        record.settings = new.settings.map(Box::new);
+        record.schema = schema;
         record.user_data = new.user_data;
-        record.due = due.take();
-        if let Some(due) = &mut record.due {
-            due.name(registry.model_handle(model, uses));
-            self.with_destructor += 1;
+        if new.settings.is_some() || due.is_some() {
+            self.add_extra(model, new.settings, due.take(), registry.model_handle(model, uses));
         }
         self.used_records += 1;
         self.live_models += 1;
@@ -572,7 +567,7 @@ impl Locked {
             slot.store(0, Ordering::Release);
         }
         self.live_models -= 1;
-        if self.models[model as usize].due.is_some() {
+        if self.extra(model).is_some_and(|extra| extra.due.is_some()) {
             self.with_destructor -= 1;
         }
         self.let_go(model, gone);
@@ -585,69 +580,74 @@ impl Locked {
         if record.references > 0 {
             return;
         }
-        let (schema, settings) = (record.schema.take(), record.settings.take());
+        let schema = std::mem::replace(&mut record.schema, NONE);
         record.user_data = UserData(std::ptr::null_mut());
         (record.data_source, record.app) = (NONE, NONE);
-        gone.extend(record.due.take());
-        if let Some(schema) = schema {
-            self.uncount_schema(&schema);
+        if record.has_extra {
+            let extra = self.take_extra(model);
+            gone.extend(extra.due);
+            self.text_bytes -= extra.settings.map_or(0, |settings| settings.len());
         }
-        self.text_bytes -= settings.map_or(0, |settings| settings.len());
+        self.schemas.remove(schema);
         let (registry, atom) = (self.registry, self.name_of(model));
         registry.names.release(&mut self.names, atom);
         self.used_records -= 1;
         self.list_free(model);
     }
 
-    fn count_schema(&mut self, schema: &Arc<Schema>) {
-        let uses = self.state.schemas.entry(Arc::as_ptr(schema).addr()).or_default();
-        *uses += 1;
-        if *uses == 1 {
-            self.state.schema_bytes += schema.heap_bytes();
+    #[cold]
+    fn add_extra(&mut self, model: u32, settings: Option<Box<str>>, mut due: Option<Box<Due>>, handle: u64) {
+        self.text_bytes += settings.as_ref().map_or(0, |settings| settings.len());
+        if let Some(due) = &mut due {
+            due.name(handle);
+            self.with_destructor += 1;
         }
+        self.change_extra(model, |extra| (extra.settings, extra.due) = (settings, due));
     }
 
-    fn uncount_schema(&mut self, schema: &Arc<Schema>) {
-        let key = Arc::as_ptr(schema).addr();
-        let Some(uses) = self.state.schemas.get_mut(&key) else { return };
-        *uses -= 1;
-        if *uses == 0 {
-            self.state.schemas.remove(&key);
-            self.state.schema_bytes -= schema.heap_bytes();
-        }
+    /// The schema that a model was registered with.
+    pub fn schema_of(&self, model: u32) -> Option<&Arc<Schema>> {
+        self.schemas.get(self.record(model).schema)
+    }
+
+    /// A model's settings: its own, else those of its schema, else none.
+    pub fn settings_of(&self, model: u32) -> &str {
+        let own = self.extra(model).and_then(|extra| extra.settings.as_deref());
+        own.unwrap_or_else(|| self.schema_of(model).map_or("", |schema| schema.settings()))
     }
 
     /// Holds a model: its `user_data` stays until [`Locked::unhold`].
     pub fn hold(&mut self, parts: Parts) -> Result<()> {
         let model = self.readable_model(parts)?;
-        let record = &mut self.models[model as usize];
-        if record.holds == u32::MAX {
+        let holds = self.extra(model).map_or(0, |extra| extra.holds);
+        if holds == u32::MAX {
             return Err(Error::new(
                 Status::ERROR_FULL,
                 "holds",
                 "model: it is held 4294967295 times, which is the limit",
             ));
         }
-        if record.holds == 0 {
-            record.references += 1;
+        self.reserve_extra()?;
+        if holds == 0 {
+            self.models[model as usize].references += 1;
         }
-        record.holds += 1;
+        self.change_extra(model, |extra| extra.holds += 1);
         Ok(())
     }
 
     /// Takes back one hold.
     pub fn unhold(&mut self, parts: Parts, gone: &mut DueList) -> Result<()> {
         let model = self.readable_model(parts)?;
-        let record = &mut self.models[model as usize];
-        if record.holds == 0 {
+        let holds = self.extra(model).map_or(0, |extra| extra.holds);
+        if holds == 0 {
             return Err(Error::new(
                 Status::ERROR_INVALID_ARGUMENT,
                 "model",
                 "model: it is not held (each mreg_model_hold is taken back once)",
             ));
         }
-        record.holds -= 1;
-        if record.holds == 0 {
+        self.change_extra(model, |extra| extra.holds -= 1);
+        if holds == 1 {
             self.let_go(model, gone);
         }
         Ok(())

@@ -42,11 +42,20 @@ unsafe impl Atomics for Atom {}
 pub const SLOT_BYTES: usize = size_of::<Atom>();
 
 /// An atom and the version under which it stands for the name that was asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy)]
 pub struct Found {
     /// The atom; never 0.
     pub atom: u32,
     version: u32,
+    slot: &'static Atom,
+}
+
+impl Found {
+    /// Whether the atom has stood for the same name all the time since it was found.
+    #[inline(always)]
+    pub fn still(self) -> bool {
+        self.slot.stands(self.version)
+    }
 }
 
 /// What looking for a name without the lock found.
@@ -139,10 +148,20 @@ impl Atom {
         if version & 1 == 0 || self.length.load(Ordering::Relaxed) as usize != name.len() {
             return None;
         }
-        let count = name.len().div_ceil(8);
-        let words = self.words(name.len()).get(..count)?;
-        let equal = words.iter().enumerate().all(|(at, word)| word.load(Ordering::Relaxed) == word_at(name, at));
+        let equal = if name.len() <= INLINE_BYTES {
+            self.words[0].load(Ordering::Relaxed) == word_at(name, 0)
+                && (name.len() <= 8 || self.words[1].load(Ordering::Relaxed) == word_at(name, 1))
+        } else {
+            self.is_long(name)
+        };
         (equal && self.stands(version)).then_some(version)
+    }
+
+    #[inline(never)]
+    fn is_long(&self, name: &[u8]) -> bool {
+        let words = self.long().as_slice().get(..name.len().div_ceil(8));
+        let equal = |(at, word): (usize, &AtomicU64)| word.load(Ordering::Relaxed) == word_at(name, at);
+        words.is_some_and(|words| words.iter().enumerate().all(equal))
     }
 
     #[inline(always)]
@@ -210,19 +229,13 @@ impl Names {
                 break;
             }
             if entry >> 32 == hash >> 32
-                && let Some(atom) = self.atoms.get(entry as u32)
-                && let Some(version) = atom.is(name)
+                && let Some(slot) = self.atoms.get(entry as u32)
+                && let Some(version) = slot.is(name)
             {
-                return Some(Found { atom: entry as u32, version });
+                return Some(Found { atom: entry as u32, version, slot });
             }
         }
         None
-    }
-
-    /// Whether the atom has stood for the same name all the time since it was found.
-    #[inline(always)]
-    pub fn still(&self, found: Found) -> bool {
-        self.atoms.get(found.atom).is_some_and(|atom| atom.stands(found.version))
     }
 
     /// Hands the bytes of an atom's name to `each`, in pieces. Whoever calls this without the lock has to find out

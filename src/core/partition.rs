@@ -169,6 +169,8 @@ pub(crate) struct Partitions {
     /// Sequence numbers with the partitions' indices; `NONE` in the place of one that went.
     order: Vec<(u64, u32)>,
     gone_of_order: usize,
+    /// What a clear left of it.
+    old_order: Vec<(u64, u32)>,
     next_sequence: u64,
     /// How many of `slots` a clear left behind, and where to look for the next one.
     left_behind: usize,
@@ -202,6 +204,7 @@ impl Partitions {
             free: Vec::new(),
             order: Vec::new(),
             gone_of_order: 0,
+            old_order: Vec::new(),
             next_sequence: 0,
             left_behind: 0,
             cursor: 0,
@@ -547,20 +550,26 @@ impl Partitions {
         self.places.first.store(self.next_sequence, Ordering::Relaxed);
         self.left_behind += self.count();
         self.cursor = 0;
-        (self.order, self.gone_of_order) = (Vec::new(), 0);
+        // Letting the memory of a long one go takes its time.
+        let order = std::mem::take(&mut self.order);
+        if order.capacity() > self.old_order.capacity() {
+            self.old_order = order;
+        }
+        self.gone_of_order = 0;
         self.structures = 0;
         self.make_global();
     }
 
     /// Whether a clear left partitions behind.
     pub fn is_left_behind(&self) -> bool {
-        self.left_behind > 0
+        self.left_behind > 0 || self.old_order.capacity() > 0
     }
 
     /// Takes back what a clear left behind: looks at so many partitions.
     pub fn reclaim(&mut self, steps: u32) {
         for _ in 0..steps {
             if self.left_behind == 0 {
+                self.old_order = Vec::new();
                 return;
             }
             self.cursor += 1;

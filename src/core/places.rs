@@ -93,7 +93,7 @@ impl Places {
         };
         let reserved = self.by_label.get(found.atom).map_or(0, |label| label.means.load(Ordering::Relaxed)) & RESERVED;
         let partition = if reserved != 0 { Some(GLOBAL_INDEX) } else { self.partition_of(found.atom) };
-        if !self.labels.still(found) {
+        if !found.still() {
             return Code::Contended;
         }
         partition.map_or(Code::Unknown, Code::Partition)

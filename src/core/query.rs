@@ -130,7 +130,7 @@ pub fn get(owner: u64, kind: u32, name: &[u8]) -> crate::error::Result<u64> {
         let answer = match registry.names.find(name) {
             // The atom has to have stood for this name all the while, else the entry is of another one.
             Lookup::Known(found) => match own.find(&ask, found.atom) {
-                Ok(_) if !registry.names.still(found) => Err(Miss::Contended),
+                Ok(_) if !found.still() => Err(Miss::Contended),
                 answer => answer,
             },
             Lookup::Unknown => own.kind(parts.generation).map(|_| None),
@@ -284,7 +284,7 @@ pub fn find_model(registry: u64, tenant: Option<&str>, name: &[u8]) -> crate::er
             Some(Code::Contended) => return Search::Contended,
         };
         // The atom has to have stood for this name all the while.
-        if registry.names.still(atom) { model.into() } else { Search::Contended }
+        if atom.still() { model.into() } else { Search::Contended }
     })?;
     match found {
         Some(model) => Ok(model),

@@ -32,7 +32,7 @@ pub fn get(owner: u64, kind: u32, name: &[u8]) -> Option<u64> {
         return list.is_of(parts.generation).then_some(0);
     };
     let model = list.find_at_once(parts.generation, kind, &registry.epoch, found.atom)?;
-    registry.names.still(found).then_some(model)
+    found.still().then_some(model)
 }
 
 /// The model of this name in a registry, or in one tenant; there is no answer where there is no model.
