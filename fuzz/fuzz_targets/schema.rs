@@ -25,7 +25,9 @@ const UNKNOWN_BASE: i32 = 33;
 static BASES: LazyLock<[u64; 2]> = LazyLock::new(|| {
     [
         schema(r#"{"name": "Base", "properties": {"a": "string", "b": {"c": ["number"]}}, "hidden": ["a"]}"#),
-        schema(r#"{"name": "Strict", "base": "Model", "strict": true, "properties": {"id": {"type": "x", "id": true}}}"#),
+        schema(
+            r#"{"name": "Strict", "base": "Model", "strict": true, "properties": {"id": {"type": "x", "id": true}}}"#,
+        ),
     ]
 });
 
@@ -75,7 +77,10 @@ fn check_error(json: &[u8], status: mreg_status, error: &mreg_error) {
 fn check_against_other_reader(json: &[u8], status: mreg_status, kind: mreg_status) {
     let text = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
     // The other reader has a name of its own for numbers, and takes a member of that name for one.
-    if std::str::from_utf8(json).is_err() || text.windows(14).any(|part| part == b"$serde_json::p") || text.contains(&b'\\') {
+    if std::str::from_utf8(json).is_err()
+        || text.windows(14).any(|part| part == b"$serde_json::p")
+        || text.contains(&b'\\')
+    {
         return;
     }
     match serde_json::from_slice::<Value>(text) {
@@ -147,7 +152,8 @@ fn describe(schema: u64) -> Vec<String> {
         call!(mreg_schema_property_flags(schema, at, &mut flags)).expect("flags");
         let name = read_text(|b, c, l| call!(mreg_schema_property_name(schema, at, b, c, l))).expect("a name");
         let kind = read_text(|b, c, l| call!(mreg_schema_property_type(schema, at, b, c, l))).expect("a type");
-        let rest = read_text(|b, c, l| call!(mreg_schema_property_attributes(schema, at, b, c, l))).expect("attributes");
+        let rest =
+            read_text(|b, c, l| call!(mreg_schema_property_attributes(schema, at, b, c, l))).expect("attributes");
         check_object(&rest);
         all.push(format!("{flags} {name:?} {kind:?} {rest}"));
     }

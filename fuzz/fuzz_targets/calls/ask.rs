@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 impl Run<'_> {
     /// A list that had to be built counts as use of the partitions that its models live in; one from the cache does not.
-    pub fn list_used(&mut self, owner: usize, on: bool) {
+    /// An owner may have one list for both questions, and build it also for a question that finds nothing.
+    pub fn list_used(&mut self, owner: usize) {
         let registry = self.world.owners[owner].registry;
-        for model in self.world.owners[owner].lists[usize::from(on)].clone() {
+        for model in self.world.owners[owner].lists.concat() {
             let label = self.world.models[model].partition.clone();
             self.used(registry, &label, false);
         }
@@ -19,6 +20,7 @@ impl Run<'_> {
         }
         let at = self.bytes.below(self.world.owners.len());
         let choice = self.bytes.byte();
+        self.list_used(at);
         let known = &self.world.owners[at];
         if !known.live {
             assert_eq!(code(stamped(known.handle, ANY, choice & 1 != 0)), STALE_HANDLE);
@@ -47,7 +49,7 @@ impl Run<'_> {
     /// exactly where the list is another.
     pub fn check_list(&mut self, at: usize, which: usize) {
         let on = which == 1;
-        self.list_used(at, on);
+        self.list_used(at);
         let expected = self.world.handles(&self.world.owners[at].lists[which]);
         let owner = &mut self.world.owners[at];
         let words = Words::of(owner.handle).read();
@@ -55,7 +57,10 @@ impl Run<'_> {
         assert_eq!(list, expected, "list {which} of {}", owner.label);
         assert_eq!(Words::of(owner.handle).read(), (stamp.owner_word, stamp.registry_word), "the words of {which}");
         if let Some((last, owner_word, registry_word)) = owner.last[which] {
-            assert!((owner_word, registry_word) != words || last == stamp.stamp, "both words as before, another answer");
+            assert!(
+                (owner_word, registry_word) != words || last == stamp.stamp,
+                "both words as before, another answer"
+            );
         }
         let apart = on && owner.kind != DATA_SOURCE;
         let known = owner.stamps.entry((apart, stamp.stamp)).or_insert_with(|| expected.clone());
@@ -65,7 +70,7 @@ impl Run<'_> {
     }
 
     fn check_names(&mut self, at: usize) {
-        self.list_used(at, false);
+        self.list_used(at);
         let owner = &self.world.owners[at];
         let names: Vec<&str> = owner.lists[0].iter().map(|model| &*self.world.models[*model].name).collect();
         let (found, stamp) = stamped_names(owner.handle, ANY).expect("names");
@@ -96,11 +101,11 @@ impl Run<'_> {
         }
         let tenant = self.some_code(registry);
         let label = if tenant.is_empty() || tenant == RESERVED { "global" } else { &*tenant };
-        let expected =
-            self.world.partition(registry, label).and_then(|partition| self.world.find_in(partition, name));
+        let expected = self.world.partition(registry, label).and_then(|partition| self.world.find_in(partition, name));
         assert_eq!(find_in(handle, &tenant, name), Ok(self.handle_or_null(expected)), "find {name} in {tenant:?}");
         self.found(registry, expected);
-        let expected = self.world.partition(registry, label).map_or(Vec::new(), |found| self.world.handles(&found.models));
+        let expected =
+            self.world.partition(registry, label).map_or(Vec::new(), |found| self.world.handles(&found.models));
         assert_eq!(models_in(handle, &tenant), Ok(expected), "models in {tenant:?}");
         self.used_perhaps(registry, label.to_owned());
     }
@@ -164,7 +169,8 @@ impl Run<'_> {
             assert_eq!((&info.code, info.is_data_source), (&partition.label, partition.is_data_source));
             assert_eq!(
                 [info.models, info.names, info.structures, info.owners],
-                [partition.models.len(), names.len(), distinct.len(), partition.members.len()].map(|count| count as u64),
+                [partition.models.len(), names.len(), distinct.len(), partition.members.len()]
+                    .map(|count| count as u64),
                 "models, names, structures and owners of {}",
                 partition.label
             );

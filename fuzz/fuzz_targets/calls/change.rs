@@ -60,7 +60,8 @@ impl Run<'_> {
         let settings = if strict { r#"{"strict":true}"# } else { "" };
         let witness = self.witness();
         let known = &self.world.registries[registry];
-        let full = self.world.live_models(registry) >= known.max_models && self.world.replaced(registry, &new).is_none();
+        let full =
+            self.world.live_models(registry) >= known.max_models && self.world.replaced(registry, &new).is_none();
         let result = Model {
             name,
             data_source: handle_of(&self.world, new.data_source),
@@ -184,7 +185,7 @@ impl Run<'_> {
                 return;
             }
             let models = owner.lists[usize::from(on)].clone();
-            self.list_used(at, on);
+            self.list_used(at);
             (result.expect("a snapshot"), models)
         };
         self.give(handle);
@@ -289,11 +290,7 @@ impl Run<'_> {
                 idle.push(label);
             }
         }
-        let result = if choice & 64 != 0 && max_idle == 0 {
-            drop_idle(handle, 0)
-        } else {
-            drop_idle(handle, max_idle)
-        };
+        let result = if choice & 64 != 0 && max_idle == 0 { drop_idle(handle, 0) } else { drop_idle(handle, max_idle) };
         assert_eq!(result, Ok(idle.len() as u64), "{idle:?} are idle for {max_idle} ms");
         for label in idle {
             self.world.drop_tenant(registry, &label, None);
@@ -332,8 +329,12 @@ impl Run<'_> {
             }
             1 => {
                 // The defaults: what was idle for half an hour.
-                let labels: Vec<String> =
-                    self.world.registries[registry].partitions.iter().skip(1).map(|found| found.label.clone()).collect();
+                let labels: Vec<String> = self.world.registries[registry]
+                    .partitions
+                    .iter()
+                    .skip(1)
+                    .map(|found| found.label.clone())
+                    .collect();
                 let is_idle = |label: &String| {
                     tenant(handle, label).expect("an answer").expect("the tenant is there").idle >= 1_800_000
                 };
@@ -357,9 +358,7 @@ impl Run<'_> {
                 }
                 result.expect("a live owner");
                 if touched {
-                    for on in [false, true] {
-                        self.list_used(at, on);
-                    }
+                    self.list_used(at);
                     let (registry, label) = (self.world.owners[at].registry, self.world.owners[at].label.clone());
                     if self.world.partition(registry, &label).is_some() {
                         self.used(registry, &label, true);

@@ -20,7 +20,8 @@ use support_c_api::naive::{self, RESERVED, World};
 use support_c_api::*;
 
 const TENANTS: [&str; 6] = ["north", "south", "", RESERVED, "global", "a tenant with a long code, longer than a word"];
-const NAMES: [&str; 6] = ["User", "Order", "user", "Ünïcödé", "SeventeenBytes___", "a.name.that.is.kept.outside.of.its.slot"];
+const NAMES: [&str; 6] =
+    ["User", "Order", "user", "Ünïcödé", "SeventeenBytes___", "a.name.that.is.kept.outside.of.its.slot"];
 const CONNECTORS: [&str; 3] = ["memory", "mysql", ""];
 
 /// Schemas that live as long as the process; the third has no properties, and so no structure.
@@ -112,7 +113,10 @@ impl Run<'_> {
 
     /// Notes a handle; each is given out once.
     fn give(&mut self, handle: u64) {
-        assert!(handle != 0 && handle >> 63 == 0 && !self.given.contains(&handle), "the handle {handle:#x} came before");
+        assert!(
+            handle != 0 && handle >> 63 == 0 && !self.given.contains(&handle),
+            "the handle {handle:#x} came before"
+        );
         self.given.push(handle);
     }
 
