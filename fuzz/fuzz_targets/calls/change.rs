@@ -324,7 +324,7 @@ impl Run<'_> {
                 touch_tenant(handle, &tenant).expect("an unknown tenant is no error");
                 let label = if tenant.is_empty() || tenant == RESERVED { "global" } else { &*tenant };
                 if self.world.partition(registry, label).is_some() {
-                    self.used(registry, &label.to_owned(), true);
+                    self.used(registry, label, true);
                 }
             }
             1 => {
