@@ -36,6 +36,11 @@ impl Witness {
         *self.thread.lock().expect("no destructor panics")
     }
 
+    /// Forgets that it ran, for one that is used again.
+    pub fn reset(&self) {
+        self.runs.store(0, Ordering::SeqCst);
+    }
+
     pub fn pointer(&self) -> *mut c_void {
         std::ptr::from_ref(self).cast_mut().cast()
     }
