@@ -164,6 +164,18 @@ fn listing_counts_when_the_list_has_to_be_built() {
 }
 
 #[test]
+fn a_question_that_an_owner_of_this_kind_cannot_answer_builds_nothing_and_is_no_use() {
+    let ask = |owner: u64, kind: u32, on: bool| {
+        invalidate(owner).expect("invalidate");
+        assert_eq!(stamped(owner, kind, on).expect("a list").0, []);
+        free_snapshot(hold_models(owner, kind, on).expect("a snapshot")).expect("free");
+    };
+    assert!(!is_use(SOURCE, |scene| ask(scene.source, capi::MREG_KIND_APP, false)));
+    assert!(!is_use("app_1", |scene| ask(scene.app, capi::MREG_KIND_DATA_SOURCE, false)));
+    assert!(!is_use("app_1", |scene| ask(scene.app, ANY, true)), "an app has no model on it");
+}
+
+#[test]
 fn listing_a_tenant_counts_and_listing_all_of_them_does_not() {
     assert!(is_use("north", |scene| done(models_in(scene.registry.0, "north").expect("a list"))));
     assert!(!is_use(SOURCE, |scene| done(models_in(scene.registry.0, "north").expect("a list"))), "another one");

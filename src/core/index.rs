@@ -3,7 +3,7 @@
 //! Written under the registry's lock, read by anyone without it, inside [`Changes`]. A hash table with open addressing has
 //! one entry for each pair of a key (the atom of a name, or a structure with its strictness) and a partition. The entry of
 //! the first partition that has the key, in the order in which partitions came to be, stands under the key alone, so that
-//! a search through all partitions looks at one place; the sequence numbers of the others are kept as bits in a B-tree of
+//! a search through all partitions looks at one place; the sequence numbers of the others are kept as bits in a tree of
 //! the writers'. An entry is 31 bits of the hash and the model's index; what it is the entry of stands with the model
 //! ([`ModelKey`]). Entries are ordered by their hash, so that the table grows, and closes the gap of one that was taken
 //! out, without looking at the models.

@@ -208,13 +208,14 @@ impl List {
             }
             // Before the epoch: a clear raises the epoch first.
             let registry = ask.registry_word.load(Ordering::Acquire);
+            *stamp = Stamp { stamp: 0, owner: self.freshness.load(Ordering::Relaxed), registry };
+            // Nothing is built for a question that finds nothing.
+            if ask.kind != ANY_KIND && ask.kind != head.kind {
+                return Ok(0);
+            }
             let current = head.valid == ask.epoch.load(Ordering::Acquire) || UNCHECKED;
             if !current || head.shape & DIRTY != 0 {
                 return Err(Miss::Unbuilt);
-            }
-            *stamp = Stamp { stamp: 0, owner: self.freshness.load(Ordering::Relaxed), registry };
-            if ask.kind != ANY_KIND && ask.kind != head.kind {
-                return Ok(0);
             }
             stamp.stamp = self.stamp.load(Ordering::Relaxed);
             let used = (head.shape & USED) as usize;

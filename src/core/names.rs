@@ -222,9 +222,8 @@ impl Names {
 
     #[inline(always)]
     fn probe(&self, index: &[AtomicU64], hash: u64, name: &[u8]) -> Option<Found> {
-        let mask = index.len().wrapping_sub(1);
-        for step in 0..index.len() {
-            let entry = index[(hash as usize).wrapping_add(step) & mask].load(Ordering::Acquire);
+        for at in places(hash, index.len()) {
+            let entry = index[at].load(Ordering::Acquire);
             if entry == 0 {
                 break;
             }
@@ -263,12 +262,23 @@ impl Names {
 
     /// The hash of an atom's name, without a copy of the heap's.
     fn hash_of(&self, atom: u32) -> u64 {
-        let (mut name, mut length) = ([0; MAX_NAME], 0);
+        let length = self.atoms.get(atom).map_or(0, |slot| slot.length.load(Ordering::Relaxed)) as usize;
+        // Most names are short, and the longest take a while to make room for.
+        if length <= INLINE_BYTES {
+            self.hash_in(atom, &mut [0; INLINE_BYTES])
+        } else {
+            self.hash_in(atom, &mut [0; MAX_NAME])
+        }
+    }
+
+    #[inline(never)]
+    fn hash_in(&self, atom: u32, room: &mut [u8]) -> u64 {
+        let mut length = 0;
         self.bytes(atom, |piece| {
-            name[length..length + piece.len()].copy_from_slice(piece);
+            room[length..length + piece.len()].copy_from_slice(piece);
             length += piece.len();
         });
-        hash(&name[..length])
+        hash(&room[..length])
     }
 
     /// The atom of a name, if it has one.
@@ -353,10 +363,9 @@ impl Names {
         let Some(slot) = self.atoms.get(atom) else { return };
         let hash = self.hash_of(atom);
         let index = self.run();
-        let mask = index.len().wrapping_sub(1);
         let wanted = (hash >> 32) << 32 | u64::from(atom);
-        for step in 0..index.len() {
-            let place = &index.as_slice()[(hash as usize).wrapping_add(step) & mask];
+        for at in places(hash, index.len()) {
+            let place = &index.as_slice()[at];
             if place.load(Ordering::Relaxed) == wanted {
                 place.store(GAP, Ordering::Release);
                 break;
@@ -413,8 +422,7 @@ impl Names {
         for entry in old.as_slice() {
             let entry = entry.load(Ordering::Relaxed);
             if entry != 0 && entry != GAP {
-                let atom = entry as u32;
-                insert(new.as_slice(), self.hash_of(atom), atom);
+                insert(new.as_slice(), entry, entry as u32);
             }
         }
         counts.filled = counts.live;
@@ -441,14 +449,18 @@ impl NameCounts {
     }
 }
 
+/// The places where a name with this hash may stand, in the order in which they are looked at: by the upper bits, which every
+/// entry has, so that the table grows without hashing a name again.
+#[inline(always)]
+fn places(hash: u64, count: usize) -> impl Iterator<Item = usize> {
+    let first = if count == 0 { 0 } else { (hash >> (64 - count.trailing_zeros())) as usize };
+    (first..first + count).map(move |at| at & count.wrapping_sub(1))
+}
+
 fn insert(index: &[AtomicU64], hash: u64, atom: u32) {
-    let mask = index.len().wrapping_sub(1);
-    for step in 0..index.len() {
-        let place = &index[(hash as usize).wrapping_add(step) & mask];
-        if place.load(Ordering::Relaxed) == 0 {
-            place.store((hash >> 32) << 32 | u64::from(atom), Ordering::Release);
-            return;
-        }
+    let free = places(hash, index.len()).find(|at| index[*at].load(Ordering::Relaxed) == 0);
+    if let Some(at) = free {
+        index[at].store((hash >> 32) << 32 | u64::from(atom), Ordering::Release);
     }
 }
 
@@ -460,9 +472,9 @@ mod tests {
     const CRAFTED: usize = 160;
     const BITS: u32 = 8;
 
-    /// Names whose hashes under this key agree in the low bits, which are where a table begins to look.
+    /// Names whose hashes under this key agree in the upper bits, which are where a table begins to look.
     fn crafted(key: &ahash::RandomState) -> Vec<String> {
-        let hash = |name: &String| key.hash_one(name.as_bytes()) & ((1 << BITS) - 1);
+        let hash = |name: &String| key.hash_one(name.as_bytes()) >> (64 - BITS);
         let all = || (0..).map(|number: u64| format!("name{number}"));
         let wanted = all().next().map(|first| hash(&first));
         all().filter(|name| Some(hash(name)) == wanted).take(CRAFTED).collect()
@@ -471,9 +483,10 @@ mod tests {
     /// How many places past the first one have to be looked at, to find each of the names once.
     fn steps(index: &[AtomicU64], hashes: &[u64]) -> usize {
         let mask = index.len() - 1;
+        let first = |hash| places(hash, index.len()).next().unwrap_or(0);
         let entries = index.iter().map(|entry| entry.load(Ordering::Relaxed)).enumerate();
         let taken = entries.filter(|(_, entry)| *entry != 0);
-        taken.map(|(place, entry)| place.wrapping_sub(hashes[entry as u32 as usize - 1] as usize) & mask).sum()
+        taken.map(|(place, entry)| place.wrapping_sub(first(hashes[entry as u32 as usize - 1])) & mask).sum()
     }
 
     #[test]
