@@ -155,6 +155,8 @@ fn with_room(function: &Declared, call: Call, room: u64) -> (i32, u64, bool) {
     let size = if function.parameters[buffer].kind == "char *" { 1 } else { 8 };
     let bytes: Vec<u8> = arguments.memory[buffer].iter().flat_map(|word| word.to_ne_bytes()).collect();
     let past = (room.min(4096) as usize * size).min(bytes.len());
+    let ends = size > 1 || past == 0 || status != OK || bytes[..past].contains(&0);
+    assert!(ends, "{}: a text of {count} bytes ends with a NUL in room for {room}", function.name);
     (status, count, bytes[past..].iter().any(|byte| *byte != 0xAA))
 }
 
