@@ -9,10 +9,10 @@
 //! looking one up by name touches three. Longer lists lie in runs of words of `memory`, with an index over the names.
 
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use crate::error::Status;
 
+use super::atomics::{AtomicU32, AtomicU64, Ordering, fence};
 use super::memory::{self, Atomics, Words};
 
 /// How many entries a list has room for in its own block.
@@ -41,6 +41,7 @@ const USED: u64 = 0xFFFF_FFFF;
 
 /// A list's block: three cache lines.
 #[repr(C, align(64))]
+#[cfg_attr(loom, derive(Default))]
 pub struct List {
     version: AtomicU64,
     /// Generation and `LIVE` in the low half, the owner's kind in the high half.
