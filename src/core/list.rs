@@ -345,7 +345,8 @@ impl List {
     /// version is at least: where the block's memory had been given back, its version begins at 0 again, and a reader that
     /// was stopped since then must not take it for an earlier one.
     pub fn open(&self, generation: u32, kind: u32, freshness: u64, floor: u64) {
-        self.version.store(self.version().max(floor), Ordering::Relaxed);
+        // Released, as in `thaw`: a reader that takes this for its version has to see what the last change before it stored.
+        self.version.store(self.version().max(floor), Ordering::Release);
         self.write(|| {
             self.identity.store(u64::from(live_identity(generation)) | u64::from(kind) << 32, Ordering::Relaxed);
             self.valid.store(0, Ordering::Relaxed);
