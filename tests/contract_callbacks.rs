@@ -107,9 +107,12 @@ fn register_with(inside: &'static Inside, app: u64) -> u64 {
     model
 }
 
+/// Makes a callback happen.
+type Way = fn(&'static Inside);
+
 #[test]
 fn every_function_in_a_models_destructor() {
-    let ways: [(&str, fn(&'static Inside)); 5] = [
+    let ways: [(&str, Way); 5] = [
         ("destructor of unregister", |inside| {
             unregister(register_with(inside, inside.fixture.owner)).expect("unregister");
         }),

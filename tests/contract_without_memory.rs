@@ -517,6 +517,9 @@ fn loading() {
     refuse_all(cases);
 }
 
+/// A call that is handed `user_data` with its destructor.
+type Handing<'a> = dyn FnMut() -> i32 + 'a;
+
 #[test]
 fn a_destructor_that_there_is_no_memory_to_record_runs_before_the_call_returns() {
     let _alone = alone();
@@ -532,7 +535,7 @@ fn a_destructor_that_there_is_no_memory_to_record_runs_before_the_call_returns()
     let (witness, error) = (Witness::new(), std::ptr::null_mut());
     (model.user_data, owner.user_data, watcher.user_data) = (witness.pointer(), witness.pointer(), witness.pointer());
     let mut handle = 77;
-    let mut calls: [(&str, Box<dyn FnMut() -> i32>); 3] = [
+    let mut calls: [(&str, Box<Handing<'_>>); 3] = [
         // SAFETY: the options and the place for the handle live through the call; no error is wanted.
         ("register", Box::new(|| unsafe { capi::mreg_model_register(registry.0, &model, &mut handle, error) })),
         // SAFETY: as above.
