@@ -118,6 +118,15 @@ pub(crate) fn unknown_flags(flags: u32) -> Error {
     Error::new(Status::ERROR_INVALID_ARGUMENT, "flags", message)
 }
 
+/// Checks a field that stands for nothing yet, so that a later version can give it a meaning.
+pub(crate) fn unused(reserved: u32, init: &str) -> Result<()> {
+    if reserved == 0 {
+        return Ok(());
+    }
+    let message = format!("reserved: {reserved} is not 0 (begin with {init})");
+    Err(Error::new(Status::ERROR_INVALID_ARGUMENT, "reserved", message))
+}
+
 #[cold]
 fn too_long(name: &str, length: usize, limit: usize) -> Error {
     Error::new(Status::ERROR_TOO_LONG, name, format!("{name}: length {length} is too long (the limit is {limit})"))

@@ -124,7 +124,7 @@ pub unsafe extern "C-unwind" fn mreg_model_register(
             } else {
                 args::read_struct(options, "options")?
             };
-            let mut due = due_for(registry, Kind::Model, options.user_data, options.destroy)?;
+            let mut due = due_for(registry, Kind::Model, options.user_data, options.destroy, gone)?;
             let result = register(registry, &options, out, &mut due, gone, of);
             gone.extend(due);
             result

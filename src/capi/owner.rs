@@ -189,7 +189,7 @@ pub unsafe extern "C-unwind" fn mreg_owner_create(
             } else {
                 args::read_struct(options, "options")?
             };
-            let mut due = due_for(registry, Kind::Owner, options.user_data, options.destroy)?;
+            let mut due = due_for(registry, Kind::Owner, options.user_data, options.destroy, gone)?;
             let result = create(registry, &options, out, &mut due, of);
             gone.extend(due);
             result

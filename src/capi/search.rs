@@ -106,10 +106,7 @@ pub unsafe extern "C" fn mreg_registry_find_structure(
         if options.flags & !MREG_FIND_STRICT != 0 {
             return Err(args::unknown_flags(options.flags));
         }
-        if options.reserved != 0 {
-            let message = format!("reserved: {} is not 0 (begin with MREG_FIND_OPTIONS_INIT)", options.reserved);
-            return Err(Error::new(Status::ERROR_INVALID_ARGUMENT, "reserved", message));
-        }
+        args::unused(options.reserved, "MREG_FIND_OPTIONS_INIT")?;
         // SAFETY: as the caller promises.
         let tenant = unsafe { args::text_in(options.tenant, "tenant") }?;
         let mut current = current::Code::NONE;

@@ -9,10 +9,10 @@
 //! looking one up by name touches three. Longer lists lie in runs of words of `memory`, with an index over the names.
 
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use crate::error::Status;
 
+use super::atomics::{AtomicU32, AtomicU64, Ordering, fence};
 use super::memory::{self, Atomics, Words};
 
 /// How many entries a list has room for in its own block.
@@ -41,6 +41,7 @@ const USED: u64 = 0xFFFF_FFFF;
 
 /// A list's block: three cache lines.
 #[repr(C, align(64))]
+#[cfg_attr(loom, derive(Default))]
 pub struct List {
     version: AtomicU64,
     /// Generation and `LIVE` in the low half, the owner's kind in the high half.
@@ -419,7 +420,8 @@ impl List {
     /// version is at least: where the block's memory had been given back, its version begins at 0 again, and a reader that
     /// was stopped since then must not take it for an earlier one.
     pub fn open(&self, generation: u32, kind: u32, freshness: u64, floor: u64) {
-        self.version.store(self.version().max(floor), Ordering::Relaxed);
+        // Released, as in `thaw`: a reader that takes this for its version has to see what the last change before it stored.
+        self.version.store(self.version().max(floor), Ordering::Release);
         self.write(|| {
             self.identity.store(u64::from(live_identity(generation)) | u64::from(kind) << 32, Ordering::Relaxed);
             self.valid.store(0, Ordering::Relaxed);

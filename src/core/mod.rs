@@ -32,3 +32,6 @@ pub(crate) mod table;
 pub mod tenant;
 pub(crate) mod thread_end;
 pub mod watcher;
+
+/// What `list` is made of: the test of its protocol puts a model checker's in its place.
+use std::sync::atomic as atomics;
