@@ -1,5 +1,6 @@
 //! The places of a model: in its owners' lists, in its partition, and in the indices by name and by structure.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use super::clock;
@@ -76,9 +77,20 @@ impl Locked {
         record.data_source = place.data_source;
         record.app = place.app;
         record.registered_at = registered_at;
+        if let Some(homes) = self.homes_of(place.data_source, place.app) {
+            *homes.entry(place.partition).or_default() += 1;
+        }
         self.link_partition(model, atom, place.partition);
         self.partitions.touch_at(place.partition, registered_at);
         self.registered_total += 1;
+    }
+
+    /// Where models of an app live, where one has a data source as well.
+    fn homes_of(&mut self, data_source: u32, app: u32) -> Option<&mut HashMap<u32, u32, ahash::RandomState>> {
+        if data_source == NONE || app == NONE {
+            return None;
+        }
+        self.owners[app as usize].homes.as_deref_mut()
     }
 
     fn link_partition(&mut self, model: u32, atom: u32, partition: u32) {
@@ -132,7 +144,16 @@ impl Locked {
         let (kept_own, kept_on) = kept.unwrap_or_default();
         let record = &self.models[model as usize];
         let (owner, source, position_on) = (record.owner(), record.data_source, record.position_on as usize);
-        let position = self.position_of(model);
+        let (position, partition) = (self.position_of(model), self.partition_of(model));
+        let app = record.app;
+        if let Some(homes) = self.homes_of(source, app)
+            && let Some(models) = homes.get_mut(&partition)
+        {
+            *models -= 1;
+            if *models == 0 {
+                homes.remove(&partition);
+            }
+        }
         if owner != NONE && !kept_own {
             let freshness = self.refresh(owner);
             if let Some(list) = self.list_of(owner) {

@@ -1,5 +1,6 @@
 //! Models: registering, replacing, moving, holding and letting go.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,14 +9,15 @@ use crate::schema::Schema;
 
 use super::change::{Change, Kind};
 use super::due::{Due, DueList, UserData};
+use super::fallible;
 use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
 use super::index::ModelKey;
 use super::list::List;
 use super::log::{self, Level};
 use super::memory::Table;
-use super::names::MAX_NAME;
+use super::names::{KEYS, MAX_NAME};
 use super::owner::{DATA_SOURCE, check_text};
-use super::partition::{GLOBAL, MAX_LABEL};
+use super::partition::{GLOBAL, MAX_LABEL, Partition};
 use super::registry::{self, Locked, Registry, misfit, model_word};
 use super::state::{ModelRecord, NONE, State};
 
@@ -436,6 +438,15 @@ impl Locked {
         }
         if app != NONE && data_source != NONE {
             self.part_lists(data_source)?;
+            let homes = &mut self.owners[app as usize].homes;
+            let homes = match homes {
+                Some(homes) => homes,
+                None => {
+                    let none = HashMap::with_hasher(KEYS.clone());
+                    homes.insert(fallible::boxed(none).ok_or(Status::ERROR_OUT_OF_MEMORY)?)
+                }
+            };
+            homes.try_reserve(1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
         }
         let in_place = replaced.is_some_and(|old| self.models[old as usize].data_source == data_source);
         if data_source != NONE
@@ -711,18 +722,22 @@ impl Locked {
         }
         self.misses += 1;
         self.built_lists += 1;
-        self.note_use(list);
+        if list.used() > 0 {
+            self.note_use(owner);
+        }
     }
 
-    /// A list that had to be built is a use of every partition that its models live in.
-    fn note_use(&mut self, list: &List) {
-        let mut last = NONE;
-        for at in 0..list.used() {
-            let partition = self.partition_of(super::owner::index_of(list.id_at(at)));
-            if partition != last {
-                self.partitions.touch(partition);
-                last = partition;
-            }
+    /// A list that had to be built is a use of every partition that its models live in: the owner's own, and for an app those of
+    /// data sources.
+    fn note_use(&mut self, owner: u32) {
+        let State { owners, partitions, .. } = &mut *self.state;
+        let record = &owners[owner as usize];
+        let lives_here = |partition: &Partition| partition.sequence == record.counted_in && partition.models > 0;
+        if partitions.get(record.partition).is_some_and(lives_here) {
+            partitions.touch(record.partition);
+        }
+        for partition in record.homes.iter().flat_map(|homes| homes.keys()) {
+            partitions.touch(*partition);
         }
     }
 }

@@ -184,6 +184,7 @@ impl Locked {
             self.run_bytes -= on.close();
         }
         self.join_lists(owner);
+        self.owners[owner as usize].homes = None;
         self.owners[owner as usize].snapshots = [Weak::new(), Weak::new()];
         let freed = list.reset(epoch);
         self.run_bytes -= freed;
@@ -349,6 +350,7 @@ impl Locked {
         self.join_lists(index);
         let record = &mut self.owners[index as usize];
         record.live = false;
+        record.homes = None;
         record.snapshots = [Weak::new(), Weak::new()];
         let (name, label, configuration) =
             (std::mem::take(&mut record.name), std::mem::take(&mut record.label), record.configuration);
