@@ -1,6 +1,5 @@
 //! The places of a model: in its owners' lists, in its partition, and in the indices by name and by structure.
 
-use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use super::clock;
@@ -8,7 +7,7 @@ use super::due::DueList;
 use super::index::Newest;
 use super::model::{NO_STRUCTURE, Place};
 use super::registry::Locked;
-use super::state::{Link, NONE, State};
+use super::state::{Homes, Link, NONE, State};
 
 /// What is under way on lists and on what searches look at, until [`Locked::thaw`].
 #[must_use]
@@ -78,7 +77,7 @@ impl Locked {
         record.app = place.app;
         record.registered_at = registered_at;
         if let Some(homes) = self.homes_of(place.data_source, place.app) {
-            *homes.entry(place.partition).or_default() += 1;
+            *homes.0.entry(place.partition).or_default() += 1;
         }
         self.link_partition(model, atom, place.partition);
         self.partitions.touch_at(place.partition, registered_at);
@@ -86,7 +85,7 @@ impl Locked {
     }
 
     /// Where models of an app live, where one has a data source as well.
-    fn homes_of(&mut self, data_source: u32, app: u32) -> Option<&mut HashMap<u32, u32, ahash::RandomState>> {
+    fn homes_of(&mut self, data_source: u32, app: u32) -> Option<&mut Homes> {
         if data_source == NONE || app == NONE {
             return None;
         }
@@ -147,11 +146,11 @@ impl Locked {
         let (position, partition) = (self.position_of(model), self.partition_of(model));
         let app = record.app;
         if let Some(homes) = self.homes_of(source, app)
-            && let Some(models) = homes.get_mut(&partition)
+            && let Some(models) = homes.0.get_mut(&partition)
         {
             *models -= 1;
             if *models == 0 {
-                homes.remove(&partition);
+                homes.0.remove(&partition);
             }
         }
         if owner != NONE && !kept_own {

@@ -1,6 +1,5 @@
 //! Models: registering, replacing, moving, holding and letting go.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,11 +14,11 @@ use super::index::ModelKey;
 use super::list::List;
 use super::log::{self, Level};
 use super::memory::Table;
-use super::names::{KEYS, MAX_NAME};
+use super::names::MAX_NAME;
 use super::owner::{DATA_SOURCE, check_text};
 use super::partition::{GLOBAL, MAX_LABEL, Partition};
 use super::registry::{self, Locked, Registry, misfit, model_word};
-use super::state::{ModelRecord, NONE, State};
+use super::state::{Homes, ModelRecord, NONE, State};
 
 /// What a new model is to be.
 pub struct NewModel<'a> {
@@ -441,12 +440,9 @@ impl Locked {
             let homes = &mut self.owners[app as usize].homes;
             let homes = match homes {
                 Some(homes) => homes,
-                None => {
-                    let none = HashMap::with_hasher(KEYS.clone());
-                    homes.insert(fallible::boxed(none).ok_or(Status::ERROR_OUT_OF_MEMORY)?)
-                }
+                None => homes.insert(fallible::boxed(Homes::default()).ok_or(Status::ERROR_OUT_OF_MEMORY)?),
             };
-            homes.try_reserve(1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
+            homes.0.try_reserve(1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
         }
         let in_place = replaced.is_some_and(|old| self.models[old as usize].data_source == data_source);
         if data_source != NONE
@@ -736,7 +732,7 @@ impl Locked {
         if partitions.get(record.partition).is_some_and(lives_here) {
             partitions.touch(record.partition);
         }
-        for partition in record.homes.iter().flat_map(|homes| homes.keys()) {
+        for partition in record.homes.iter().flat_map(|homes| homes.0.keys()) {
             partitions.touch(*partition);
         }
     }
