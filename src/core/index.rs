@@ -448,15 +448,16 @@ impl Index {
 }
 
 impl OldIndex {
-    /// Takes back a part of so many entries; gives whether there is nothing left.
-    pub fn reclaim(&mut self, steps: usize) -> bool {
-        if self.others.by_ref().take(steps).count() == steps {
-            return false;
+    /// Takes back as much as is worth so many entries, and takes what it is worth from `steps`; gives whether there is nothing left.
+    pub fn reclaim(&mut self, steps: &mut usize) -> bool {
+        while *steps > 0 && self.others.next().is_some() {
+            *steps -= 1;
         }
-        let to = self.given_back.saturating_add(steps).min(self.run.len());
+        let to = self.given_back.saturating_add(*steps).min(self.run.len());
+        *steps -= to - self.given_back;
         memory::give_back_part(self.run, self.given_back, to);
         self.given_back = to;
-        if to < self.run.len() {
+        if self.others.len() > 0 || to < self.run.len() {
             return false;
         }
         memory::free_given_back(std::mem::replace(&mut self.run, Words::NONE));

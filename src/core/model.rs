@@ -650,10 +650,9 @@ impl Locked {
     #[cold]
     fn reclaim_some(&mut self, steps: u32, gone: &mut DueList) {
         self.partitions.reclaim(steps);
-        // As many entries as fit a page, which is what the system takes back at a time.
-        let entries = (steps as usize).saturating_mul(4);
-        if let Some(old) = self.old_indices.last_mut()
-            && old.reclaim(entries)
+        let mut entries = (steps as usize).saturating_mul(4);
+        while let Some(old) = self.old_indices.last_mut()
+            && old.reclaim(&mut entries)
         {
             self.old_indices.pop();
         }
