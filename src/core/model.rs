@@ -225,14 +225,13 @@ impl Locked {
         self.reserve_lists(data_source, app, replaced)?;
         self.reserve_indices(1)?;
         let home = self.prepare_home(home, data_source, app, tenant)?;
-        let taken = self.take_record(gone).and_then(|model| {
-            let atom = registry.names.intern_known(&mut self.names, new.name.as_bytes(), known);
-            atom.map(|atom| (model, atom)).map_err(|status| {
-                self.list_free(model);
-                status.into()
-            })
-        });
-        let (model, atom) = taken.inspect_err(|_| self.unprepare(home))?;
+        // Held before a record is taken: that may let go what a clear left behind, and with it the last use of the atom.
+        let taken = registry.names.intern_known(&mut self.names, new.name.as_bytes(), known);
+        let atom = taken.inspect_err(|_| self.unprepare(home))?;
+        let model = self.take_record(gone).inspect_err(|_| {
+            registry.names.release(&mut self.names, atom);
+            self.unprepare(home);
+        })?;
 
         // Nothing fails from here on.
         self.text_bytes += new.settings.as_ref().map_or(0, |settings| settings.len());
