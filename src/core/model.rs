@@ -257,6 +257,9 @@ impl Locked {
         // One list is one change by itself.
         let one = app == NONE && (data_source == NONE || self.list_on(data_source).is_none());
         let frozen = if one { self.change() } else { self.freeze(replaced.into_iter(), &[data_source, app]) };
+        // But where a model goes: who sees the new one in its place has to see that it is stale.
+        let alone = one && data_source != NONE && replaced.is_some();
+        let list = if alone { self.list_of(data_source).filter(|list| list.freeze()) } else { None };
         let place = self.enter(data_source, app, home);
         key.uses.store(uses, Ordering::Relaxed);
         key.name.store(atom, Ordering::Relaxed);
@@ -267,6 +270,9 @@ impl Locked {
         }
         self.link(model, place, replaced, true, gone);
         self.thaw(frozen);
+        if let Some(list) = list {
+            list.thaw();
+        }
         if matches!(home, Home::Prepared(_)) {
             self.log_new_tenant(model, gone);
         }
