@@ -138,6 +138,12 @@ impl Locked {
                 let _ = self.release_owner(parts, &mut gone);
             }
         }
+        // A panic may have left a change begun, which the next registry of this number could never end.
+        for owner in 0..self.owners.len() as u32 {
+            let lists = [self.registry.lists.get(owner), self.registry.lists_on.get(owner)];
+            lists.into_iter().flatten().for_each(|list| list.thaw());
+        }
+        self.registry.changes.end();
         self.reclaim_all(&mut gone);
         self.kinds = Vec::new();
         self.partitions.close();
