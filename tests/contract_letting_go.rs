@@ -602,6 +602,8 @@ fn cleared(models: u32) -> (Registry, u64) {
 #[test]
 fn what_a_clear_leaves_behind_is_taken_back_in_bounded_steps() {
     let (registry, left_behind) = cleared(100_000);
+    // It makes the tables that searches look into anew, which takes more than a step gives back.
+    Model::new("First").add(&registry);
     for (what, step) in RECLAIMING {
         let before = stats(registry.0).bytes_in_use;
         step(&registry);
@@ -664,4 +666,54 @@ fn a_host_that_unwinds_may_call_the_library() {
     assert_eq!(generation(registry.0), Ok(2));
     Model::new("User").add(&registry);
     use_everything(&registry);
+}
+
+#[test]
+fn a_name_that_only_a_clear_left_behind_is_registered_again_where_records_before_it_are_held() {
+    let registry = Registry::new();
+    let held: Vec<u64> = (0..4).map(|number| Model::new(&format!("Held{number}")).add(&registry)).collect();
+    Model::new("User").add(&registry);
+    Model::new("Other").add(&registry);
+    held.iter().for_each(|model| hold(*model).expect("hold"));
+    registry.clear();
+    // The records that are looked at first stay, so that of the old `User` is taken for the new one.
+    let user = Model::new("User").add(&registry);
+    assert_eq!(find(registry.0, "User"), Ok(user));
+    let more: Vec<(String, u64)> = (0..8)
+        .map(|number| format!("More{number}"))
+        .map(|name| (name.clone(), Model::new(&name).add(&registry)))
+        .collect();
+    for (name, model) in &more {
+        assert_eq!(find(registry.0, name), Ok(*model));
+    }
+    assert_eq!(find(registry.0, "User"), Ok(user));
+    held.iter().for_each(|model| unhold(*model).expect("unhold"));
+    registry.clear();
+    registry.reclaim();
+    assert_eq!(stats(registry.0).bytes_in_use, stats(Registry::new().0).bytes_in_use);
+}
+
+#[test]
+fn rounds_that_end_with_a_clear_leave_no_more_behind_each_time() {
+    let one = schema(r#"{"name": "One", "properties": {"a": "string"}}"#);
+    for destructors in [false, true] {
+        for models in [0, 1, 2, 40, 300] {
+            let registry = Registry::new();
+            let names: Vec<String> = (0..models).map(|number| format!("Model{number}")).collect();
+            let round = || {
+                for name in &names {
+                    let model = Model { schema: one, ..Model::new(name) };
+                    let model = if destructors { model.watched(Witness::new()) } else { model };
+                    model.add(&registry);
+                }
+                registry.clear();
+                stats(registry.0).bytes_in_use
+            };
+            let most = (0..8).map(|_| round()).max().expect("rounds");
+            for _ in 0..50 {
+                assert!(round() <= most, "{models} models, destructors: {destructors}");
+            }
+        }
+    }
+    free_schema(one).expect("free");
 }

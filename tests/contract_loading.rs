@@ -4,6 +4,7 @@ mod support_c_api;
 
 use std::ffi::{CStr, c_char};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use modelreg::capi::{mreg_load_info, mreg_load_options, mreg_problem};
 use support_c_api::*;
@@ -246,4 +247,32 @@ fn the_app_is_called_after_its_directory() {
     }
     assert_eq!(name(&app.0.join("a\nb"), ""), ("app".to_owned(), vec![(".".to_owned(), INVALID_NAME, 0, 0)]));
     assert_eq!(name(&app.0.join("a\nb"), "mine"), ("mine".to_owned(), vec![]));
+}
+
+#[test]
+fn who_searches_while_an_application_is_loaded_sees_all_of_it_or_nothing() {
+    let files: Vec<(String, String)> = (100..200)
+        .map(|number| (format!("models/m{number}.json"), format!(r#"{{"name": "Model{number}"}}"#)))
+        .collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(file, content)| (file.as_str(), content.as_str())).collect();
+    let app = Application::new("searched", &files);
+    let registry = Registry::new();
+    let tenants: Vec<String> = (0..30).map(|number| format!("tenant{number}")).collect();
+    let loading = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while let Some(tenant) = tenants.get(loading.load(Ordering::Relaxed)) {
+                let first = find_in(registry.0, tenant, "Model100").expect("an answer");
+                let last = find_in(registry.0, tenant, "Model199").expect("an answer");
+                assert!(
+                    first == 0 || last != 0,
+                    "the first model of the application is there, and the last one is not"
+                );
+            }
+        });
+        for (number, tenant) in tenants.iter().enumerate() {
+            app.load(&registry, Settings { tenant, ..Settings::default() }).0.expect("a load");
+            loading.store(number + 1, Ordering::Relaxed);
+        }
+    });
 }

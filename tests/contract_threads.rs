@@ -449,3 +449,48 @@ fn searches_against_a_writer(rounds: u32) {
 fn what_is_there_all_the_time_is_found_by_name_and_by_structure_while_others_come_and_go() {
     searches_against_a_writer(if cfg!(miri) { 40 } else { 20_000 });
 }
+
+#[test]
+fn who_sees_the_model_that_took_a_place_sees_that_the_one_before_is_stale() {
+    let registry = Registry::new();
+    let source = registry.data_source("memory");
+    let done = AtomicBool::new(false);
+    Model::on("User", source).add(&registry);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            (0..50_000).for_each(|_| ignore(Model::on("User", source).add(&registry)));
+            done.store(true, Ordering::SeqCst);
+        });
+        let mut before = get(source, ANY, "User").expect("an answer");
+        while !done.load(Ordering::SeqCst) {
+            let user = get(source, ANY, "User").expect("an answer");
+            assert!(user == before || !model_is_valid(before), "the model has been replaced");
+            before = user;
+        }
+    });
+}
+
+#[test]
+fn who_sees_that_an_owner_is_gone_finds_none_of_its_models() {
+    let registry = Registry::new();
+    let rounds: Vec<[AtomicU64; 2]> = (0..20_000).map(|_| [const { AtomicU64::new(0) }; 2]).collect();
+    let begun = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for (number, [owner, model]) in rounds.iter().enumerate() {
+                let app = registry.app();
+                model.store(Model::of("User", app).add(&registry), Ordering::SeqCst);
+                owner.store(app, Ordering::SeqCst);
+                begun.store(number, Ordering::SeqCst);
+                release(app).expect("release");
+            }
+            begun.store(rounds.len(), Ordering::SeqCst);
+        });
+        while let Some([owner, model]) = rounds.get(begun.load(Ordering::SeqCst)) {
+            let owner = owner.load(Ordering::SeqCst);
+            if owner != 0 && !owner_is_valid(owner) {
+                assert_ne!(find(registry.0, "User"), Ok(model.load(Ordering::SeqCst)), "its owner has gone");
+            }
+        }
+    });
+}

@@ -40,6 +40,7 @@ impl From<&loader::DataSourceConfig> for DataSourceConfig {
 }
 
 /// What applying a plan did so far, for taking it back.
+#[derive(Default)]
 struct Done {
     loaded: Loaded,
     models: Vec<u64>,
@@ -58,6 +59,8 @@ impl Locked {
         let (registered_total, owners_made) = (self.registered_total, self.owners_made);
         let mut done = Done { loaded: Loaded::default(), models: Vec::new(), registered_total, owners_made };
         let mut held = Vec::new();
+        // Nobody has the owners yet, so it is those who search that could see a part of it.
+        let change = self.change();
         // Who watches is told nothing of what is taken back.
         let mut watchers = std::mem::take(&mut self.watchers);
         let result = self
@@ -72,8 +75,11 @@ impl Locked {
         for atom in held {
             registry.names.release(&mut self.names, atom);
         }
+        if result.is_err() {
+            self.take_back(&mut done, gone);
+        }
+        self.thaw(change);
         if let Err(error) = result {
-            self.take_back(done, gone);
             self.watchers.append(&mut watchers);
             return Err(error);
         }
@@ -234,8 +240,8 @@ impl Locked {
     }
 
     /// Takes back what was added.
-    fn take_back(&mut self, done: Done, gone: &mut DueList) {
-        let Done { loaded, models, registered_total, owners_made } = done;
+    fn take_back(&mut self, done: &mut Done, gone: &mut DueList) {
+        let Done { loaded, models, registered_total, owners_made } = std::mem::take(done);
         for model in models {
             if let Ok(parts) = handle::decode(model, Tag::Model)
                 && let Ok(index) = self.model_index(parts)

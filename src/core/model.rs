@@ -257,6 +257,9 @@ impl Locked {
             && (owner == NONE || self.list_on(owner).is_none())
             && replaced.is_none_or(alone);
         let frozen = if one { self.change() } else { self.freeze(replaced.into_iter(), &[data_source, app]) };
+        // But where a model goes: who sees the new one in its place has to see that it is stale.
+        let list = if one && owner != NONE && replaced.is_some() { self.list_of(owner) } else { None };
+        let list = list.filter(|list| list.freeze());
         let place = self.enter(data_source, app, home);
         key.uses.store(uses, Ordering::Relaxed);
         key.name.store(atom, Ordering::Relaxed);
@@ -267,6 +270,9 @@ impl Locked {
         }
         self.link(model, place, replaced, true, gone);
         self.thaw(frozen);
+        if let Some(list) = list {
+            list.thaw();
+        }
         if matches!(home, Home::Prepared(_)) {
             self.log_new_tenant(model, gone);
         }
@@ -535,12 +541,14 @@ impl Locked {
 
     /// A free record, and the atom of the name that its model is to have.
     fn take_named_record(&mut self, name: &str, known: Option<u32>, gone: &mut DueList) -> Result<(u32, u32)> {
-        let model = self.take_record(gone)?;
-        match self.registry.names.intern_known(&mut self.names, name.as_bytes(), known) {
-            Ok(atom) => Ok((model, atom)),
-            Err(status) => {
-                self.list_free(model);
-                Err(status.into())
+        let names = &self.registry.names;
+        // Held before a record is taken: that may let go what a clear left behind, and with it the last use of the atom.
+        let atom = names.intern_known(&mut self.names, name.as_bytes(), known)?;
+        match self.take_record(gone) {
+            Ok(model) => Ok((model, atom)),
+            Err(error) => {
+                names.release(&mut self.names, atom);
+                Err(error)
             }
         }
     }
@@ -672,10 +680,9 @@ impl Locked {
     #[cold]
     fn reclaim_some(&mut self, steps: u32, gone: &mut DueList) {
         self.partitions.reclaim(steps);
-        // As many entries as fit a page, which is what the system takes back at a time.
-        let entries = (steps as usize).saturating_mul(4);
-        if let Some(old) = self.old_indices.last_mut()
-            && old.reclaim(entries)
+        let mut entries = (steps as usize).saturating_mul(4);
+        while let Some(old) = self.old_indices.last_mut()
+            && old.reclaim(&mut entries)
         {
             self.old_indices.pop();
         }

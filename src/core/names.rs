@@ -96,6 +96,8 @@ pub struct NameCounts {
 }
 
 const GAP: u64 = u32::MAX as u64;
+/// Half of the versions are above it.
+const HIGHEST_FLOOR: u32 = u32::MAX / 2;
 
 /// The key of every hash of what hosts choose.
 pub(crate) static KEYS: Lazy<ahash::RandomState> = Lazy::new(ahash::RandomState::new);
@@ -391,6 +393,10 @@ impl Names {
         let versions =
             (1..=slots).filter_map(|atom| self.atoms.get(atom)).map(|atom| atom.version.load(Ordering::Relaxed));
         let highest = versions.max().unwrap_or(0);
+        // A floor near the end of the numbers would leave few versions above it, which would soon come back.
+        if highest > HIGHEST_FLOOR {
+            return;
+        }
         counts.floor = counts.floor.max(highest.next_multiple_of(2));
         // Atom 0 is none.
         counts.slots = self.atoms.discard(slots + 1).saturating_sub(1) as usize;
@@ -514,6 +520,26 @@ mod tests {
         assert!(quick * 10 < slow, "{quick} steps under the process's key, {slow} under the known one");
 
         atoms.into_iter().for_each(|atom| NAMES.release(&mut counts, atom));
+    }
+
+    #[test]
+    fn versions_do_not_come_back_soon_where_memory_is_given_back_near_the_end_of_the_numbers() {
+        static NAMES: Names = Names::new();
+        let mut counts = NameCounts::default();
+        let mut versions = Vec::new();
+        for round in 0..8 {
+            let atom = NAMES.intern(&mut counts, b"User").expect("there is memory");
+            let slot = NAMES.atoms.get(atom).expect("its slot");
+            if round == 0 {
+                slot.version.store(u32::MAX - 2, Ordering::Relaxed);
+            }
+            versions.push(slot.version.load(Ordering::Relaxed));
+            NAMES.release(&mut counts, atom);
+            NAMES.discard(&mut counts);
+        }
+        versions.sort_unstable();
+        versions.dedup();
+        assert_eq!(versions.len(), 8, "{versions:?}");
     }
 
     const PRINTS: &str = "MODELREG_TEST_PRINTS_A_HASH";

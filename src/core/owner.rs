@@ -330,11 +330,12 @@ impl Locked {
     pub fn release_owner(&mut self, parts: Parts, due: &mut DueList) -> Result<()> {
         let index = self.owner_index(parts)?;
         self.renew(index);
-        // Gone for every reader first, so that none sees it with some of its models.
+        let frozen = self.freeze(self.models_about(index), &[index]);
+        // Gone for every reader first, so that none sees it with some of its models; but not before the change has begun, or who
+        // sees that it is gone could still find them.
         if let Some(slot) = self.registry.owners.get(index) {
             slot.identity.store(0, Ordering::Release);
         }
-        let frozen = self.freeze(self.models_about(index), &[index]);
         let freshness = self.refresh(index);
         for list in [self.list_of(index), self.list_on(index)].into_iter().flatten() {
             self.count_invalidation(list);

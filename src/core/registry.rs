@@ -388,3 +388,38 @@ pub(crate) fn misfit(tag: Tag, parts: Parts, uses: Option<u32>) -> Error {
     let status = uses.map_or(Status::ERROR_FORGED_HANDLE, |uses| handle::classify(parts.generation, uses));
     handle::error(tag, handle::encode(tag, parts), status)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::due::UserData;
+    use super::super::owner::{APP, NewOwner};
+    use super::super::partition::DataSourceConfig;
+    use super::*;
+
+    #[test]
+    fn a_change_that_a_panic_left_begun_ends_with_the_registry() {
+        let value = create(Options::default()).expect("a registry");
+        let registry = resolve(value).expect("the registry");
+        let new = NewOwner {
+            kind: APP,
+            name: "app",
+            config: DataSourceConfig::default(),
+            user_data: UserData(std::ptr::null_mut()),
+        };
+        let owner = registry.lock().expect("the lock").add_owner(new, &mut None).expect("an owner");
+        let owner = handle::decode(owner, Tag::Owner).expect("a handle").index;
+        let list = registry.lists.get(owner).expect("its list");
+        let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let locked = registry.lock().expect("the lock");
+            let _frozen = locked.freeze(std::iter::empty(), &[owner]);
+            std::panic::resume_unwind(Box::new("in the middle of a change"));
+        }));
+        assert!(unwound.is_err() && registry.lock().is_err(), "the registry is in doubt");
+        assert!(registry.changes.read().is_none() && list.version() & 1 == 1);
+        destroy(value).expect("destroyed");
+        // Nobody is changing anything now, whoever has the number.
+        let _state = registry.state.lock();
+        assert!(registry.changes.read().is_some(), "the next registry can be searched without the lock");
+        assert_eq!(list.version() & 1, 0, "the next owner's list can be read");
+    }
+}

@@ -363,7 +363,12 @@ impl State {
         self.sweeper = Record::default();
         self.registered_total = 0;
         (self.misses, self.locked_hits, self.invalidations, self.built_lists) = (0, 0, 0, 0);
-        self.partitions.open(places, &self.options.reserved_tenants)
+        // What a registry that was not made has reserved must not stay reserved for the next one of its number.
+        self.partitions.open(places, &self.options.reserved_tenants).inspect_err(|_| {
+            self.alive = false;
+            self.partitions.close();
+            self.options = Options::default();
+        })
     }
 }
 

@@ -14,6 +14,9 @@ use super::partition::{GLOBAL, GLOBAL_INDEX};
 use super::registry::Locked;
 use super::state::NONE;
 
+/// How many entries of an index a clear takes back itself.
+const SMALL: usize = 64;
+
 /// What is known of a tenant.
 #[derive(Clone, Debug, Default)]
 pub struct TenantInfo {
@@ -60,7 +63,20 @@ impl Locked {
         if begun {
             registry.changes.end();
         }
-        self.old_indices.extend(old);
+        for mut old in old {
+            // Small ones go at once, so that rounds of few models leave nothing to be collected; and all where there is no memory
+            // to remember it by.
+            let mut steps = SMALL;
+            if old.reclaim(&mut steps) {
+                continue;
+            }
+            if self.old_indices.try_reserve(1).is_ok() {
+                self.old_indices.push(old);
+            } else {
+                steps = usize::MAX;
+                old.reclaim(&mut steps);
+            }
+        }
         self.left_behind += self.live_models;
         self.cursor = 0;
         self.live_models = 0;
@@ -123,6 +139,12 @@ impl Locked {
                 let _ = self.release_owner(parts, &mut gone);
             }
         }
+        // A panic may have left a change begun, which the next registry of this number could never end.
+        for owner in 0..self.owners.len() as u32 {
+            let lists = [self.registry.lists.get(owner), self.registry.lists_on.get(owner)];
+            lists.into_iter().flatten().for_each(|list| list.thaw());
+        }
+        self.registry.changes.end();
         self.reclaim_all(&mut gone);
         self.kinds = Vec::new();
         self.partitions.close();
