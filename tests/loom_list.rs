@@ -75,12 +75,14 @@ const APP: u32 = 2;
 struct Scene {
     list: List,
     other: List,
+    epoch: AtomicU64,
     registry_word: AtomicU64,
 }
 
 impl Scene {
     fn new() -> Arc<Scene> {
         let scene = Scene::default();
+        scene.epoch.store(1, Ordering::Relaxed);
         scene.registry_word.store(1, Ordering::Relaxed);
         for list in [&scene.list, &scene.other] {
             list.open(7, APP, 1, 0);
@@ -90,7 +92,7 @@ impl Scene {
     }
 
     fn ask(&self, generation: u32) -> Ask<'_> {
-        Ask { generation, kind: ANY_KIND, registry_word: &self.registry_word }
+        Ask { generation, kind: ANY_KIND, epoch: &self.epoch, registry_word: &self.registry_word }
     }
 
     /// What a reader gets who asks once.
