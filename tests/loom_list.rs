@@ -203,6 +203,7 @@ fn after_a_clear_no_reader_is_given_what_was_before() {
             })
         };
         // All that a clear does: the list is built anew by the next question.
+        scene.epoch.store(2, Ordering::Release);
         scene.registry_word.store(2, Ordering::Release);
         cleared.store(1, Ordering::Release);
         scene.list.reset(2);

@@ -124,7 +124,7 @@ fn take(bytes: usize, align: usize) -> Option<*mut u8> {
 
 /// From this size on memory is mapped, so that its pages can be given back.
 #[cfg(all(unix, not(miri)))]
-const MAP_FROM: usize = 64 << 10;
+const MAP_FROM: usize = 4 << 10;
 #[cfg(all(unix, not(miri), any(target_os = "linux", target_os = "android")))]
 const NO_RESERVE: libc::c_int = libc::MAP_NORESERVE;
 #[cfg(all(unix, not(miri), not(any(target_os = "linux", target_os = "android"))))]
