@@ -8,6 +8,7 @@
 #![allow(non_camel_case_types)]
 
 mod args;
+mod batch;
 mod builder;
 mod error;
 mod load;
@@ -26,6 +27,7 @@ mod test_hooks;
 mod version;
 mod watcher;
 
+pub use batch::*;
 pub use builder::*;
 pub use error::{mreg_error, mreg_error_init, mreg_status};
 pub use load::*;
