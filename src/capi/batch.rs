@@ -34,8 +34,8 @@ fn status_of<T>(answer: std::result::Result<T, Status>) -> mreg_status {
 /// Copies the handles of the models that each of many owners has, the list of the first owner before that of the second
 /// and so on, each in the order of registration.
 ///
-/// It answers as one `mreg_owner_models` for each owner would, and where there are more owners than the machine's caches
-/// have room for, in half the time or less: while one list is copied, the next ones are on their way from memory.
+/// It answers as one `mreg_owner_models` for each owner would. Where there are more owners than the machine's caches have
+/// room for it takes half the time or less: while one list is copied, the next ones are on their way from memory.
 ///
 /// `counts` has room for `owner_count` numbers: `counts[i]` is how many models `owners[i]` has. `*count` is how many there
 /// are in all, the sum of them. As many handles as `capacity` has room for are copied, so the last list that is copied may
@@ -112,8 +112,9 @@ fn questions(owners: usize, names: usize) -> Result<usize> {
 /// The models of many names that owners have: `models[i]` is the model of the name `names[i]` that `owners[i]` has,
 /// `MREG_NULL` where it has none, which is no error.
 ///
-/// It answers as one `mreg_owner_get` for each would, and where there are more owners than the machine's caches have room
-/// for, in half the time or less: while one is answered, what the next ones need is on its way from memory.
+/// It answers as one `mreg_owner_get` for each would. Where there are more owners than the machine's caches have room for
+/// it takes half the time or less: while one is answered, what the next ones need is on its way from memory. What lies in
+/// the caches is found as fast by single calls.
 ///
 /// `owner_count` and `name_count` are equal; or one of them is 1, and that owner is asked for every name, or every owner
 /// for that name. `models` has room for the larger number of them (for none, where the other one is 0). `kind` as in

@@ -8,7 +8,6 @@
 #![allow(non_camel_case_types)]
 
 mod args;
-mod batch;
 mod builder;
 mod error;
 mod load;
@@ -26,6 +25,9 @@ mod tenant;
 mod test_hooks;
 mod version;
 mod watcher;
+
+// Last, as the header has the functions in this order: many questions come after one.
+mod batch;
 
 pub use batch::*;
 pub use builder::*;

@@ -174,19 +174,19 @@ pub fn look_up<'a>(
             }
         }
         for position in on_step(3, time, count) {
-            let LookUp { place, name, likely, .. } = flying[position % FLYING];
-            if let Some(Place { registry, own, .. }) = place
-                && likely != 0
+            let question = &flying[position % FLYING];
+            if let Some(Place { registry, own, .. }) = question.place
+                && question.likely != 0
             {
-                registry.names.prefetch_long(likely, name.unwrap_or_default());
+                registry.names.prefetch_long(question.likely, question.name.unwrap_or_default());
                 if own.is_long() {
-                    own.prefetch_long_entry(likely);
+                    own.prefetch_long_entry(question.likely);
                 }
             }
         }
         for position in on_step(ANSWER, time, count) {
-            let question = flying[position % FLYING];
-            let answer = question.name.and_then(|name| match find(&question, kind, name) {
+            let question = &flying[position % FLYING];
+            let answer = question.name.and_then(|name| match find(question, kind, name) {
                 Some(model) => Ok(model),
                 None => get_alone(owner(position), kind, name),
             });

@@ -616,14 +616,14 @@ fn index_remove(index: &[AtomicU64], atom: u32, position: usize) {
 /// What many questions in one call ask the memory for before they are answered. What these read is a hint alone: a list
 /// that is being changed costs a wait, and never a wrong answer.
 impl List {
-    /// Asks for the lines that copying a list touches which lies in its block.
+    /// Asks for the lines of a list's block that a copy of it touches.
     #[inline(always)]
     pub fn prefetch(&self) {
         memory::prefetch(&raw const self.version);
         memory::prefetch(&raw const self.ids[INLINE - 1]);
     }
 
-    /// Asks for the line that has the names, and says where longer lists lie.
+    /// Asks for the line of the block that has the names, and that says where longer lists lie.
     #[inline(always)]
     pub fn prefetch_atoms(&self) {
         memory::prefetch(&raw const self.atoms);
