@@ -48,6 +48,8 @@ mod memory {
     }
 
     pub fn free(_: Words) {}
+
+    pub fn prefetch<T>(_: *const T) {}
 }
 
 #[path = "../src/core/list.rs"]

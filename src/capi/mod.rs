@@ -26,6 +26,10 @@ mod test_hooks;
 mod version;
 mod watcher;
 
+// Last, as the header has the functions in this order: many questions come after one.
+mod batch;
+
+pub use batch::*;
 pub use builder::*;
 pub use error::{mreg_error, mreg_error_init, mreg_status};
 pub use load::*;
