@@ -321,6 +321,16 @@ impl Index {
         self.look(keys, places, wanted).ok()
     }
 
+    /// Asks for the memory of the place where a key's entry in a partition is, or would be.
+    #[inline(always)]
+    pub fn prefetch(&self, key: u32, partition: u32) {
+        let places = self.run();
+        let places = places.as_slice();
+        if let Some(place) = places.get(home(self.wanted(key, partition).upper(), places.len().max(2))) {
+            memory::prefetch(place);
+        }
+    }
+
     /// The newest model of a key in the first partition that has one.
     #[inline(always)]
     pub fn first(&self, keys: &Table<ModelKey>, key: u32) -> Option<u32> {
@@ -523,6 +533,11 @@ impl Index {
 }
 
 impl OldIndex {
+    /// How many places its table has.
+    pub fn places(&self) -> usize {
+        self.run.len()
+    }
+
     /// Takes back as much as is worth so many entries, and takes what it is worth from `steps`; gives whether there is nothing left.
     pub fn reclaim(&mut self, steps: &mut usize) -> bool {
         let to = self.given_back.saturating_add(*steps).min(self.run.len());

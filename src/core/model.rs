@@ -13,7 +13,7 @@ use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
 use super::index::ModelKey;
 use super::list::List;
 use super::log::{self, Level};
-use super::memory::Table;
+use super::memory::{self, Table};
 use super::names::MAX_NAME;
 use super::owner::{DATA_SOURCE, check_text};
 use super::partition::{GLOBAL, MAX_LABEL, Partition};
@@ -218,11 +218,19 @@ impl Locked {
         let registry = self.registry;
         let known = registry.names.known(new.name.as_bytes());
         let home = self.home(data_source, app, tenant);
+        let structure = new.schema.as_ref().map_or(Ok(NO_STRUCTURE), |schema| schema.structure_number())?;
+        if let Some(partition) = home {
+            // What is looked at last is on its way while the rest is done.
+            registry.by_name.prefetch(known.unwrap_or_default(), partition);
+            registry.by_structure.prefetch(structure_key(structure, new.strict), partition);
+            if let Some(last) = self.partitions.get(partition).and_then(|home| self.models.get(home.last as usize)) {
+                memory::prefetch(last);
+            }
+        }
         let replaced = known.and_then(|atom| self.same_name(data_source, app, home, atom, NONE));
         if replaced.is_none() && self.live_models >= self.options.max_models {
             return Err(self.full("models", self.options.max_models));
         }
-        let structure = new.schema.as_ref().map_or(Ok(NO_STRUCTURE), |schema| schema.structure_number())?;
         self.reserve_lists(data_source, app, replaced)?;
         self.reserve_indices(1)?;
         self.schemas.reserve()?;

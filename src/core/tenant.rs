@@ -66,15 +66,11 @@ impl Locked {
         for mut old in old {
             // Small ones go at once, so that rounds of few models leave nothing to be collected; and all where there is no memory
             // to remember it by.
-            let mut steps = SMALL;
-            if old.reclaim(&mut steps) {
-                continue;
-            }
-            if self.old_indices.try_reserve(1).is_ok() {
+            if old.places() > SMALL && self.old_indices.try_reserve(1).is_ok() {
                 self.old_indices.push(old);
             } else {
-                steps = usize::MAX;
-                old.reclaim(&mut steps);
+                let mut all = usize::MAX;
+                old.reclaim(&mut all);
             }
         }
         self.left_behind += self.live_models;
