@@ -156,6 +156,15 @@ fn the_tests_in_c_run() {
 }
 
 #[test]
+fn the_stress_program_calls_every_function_of_the_header() {
+    let read = |path| fs::read_to_string(root().join(path)).expect("a source can be read");
+    let source = read("tests/c/stress.c") + &read("tests/c/check.h");
+    let mut functions = support::header::functions();
+    functions.retain(|name| !name.ends_with("_init") && !source.contains(&format!("{name}(")));
+    assert!(functions.is_empty(), "they are not called: {functions:?}");
+}
+
+#[test]
 fn a_cache_without_its_check_is_caught() {
     let source = root().join("examples/threads.c");
     assert!(source.is_file(), "examples/threads.c is not there");

@@ -257,7 +257,8 @@ fn words_stay_readable_and_never_repeat_after_release_and_destruction() {
 
 #[test]
 fn what_changes_many_at_once_raises_the_registry_s_word_and_no_answer_that_it_is_not_about() {
-    let changes: [(&str, &dyn Fn(&Registry)); 5] = [
+    type Change<'a> = (&'a str, &'a dyn Fn(&Registry));
+    let changes: [Change<'_>; 5] = [
         ("clear", &|registry| registry.clear()),
         ("a tenant is dropped", &|registry| drop_tenant(registry.0, "north", 0).map(drop).expect("dropped")),
         ("idle tenants are dropped", &|registry| drop_idle(registry.0, 0).map(drop).expect("dropped")),
@@ -279,7 +280,10 @@ fn what_changes_many_at_once_raises_the_registry_s_word_and_no_answer_that_it_is
         let (later, later_stamp) = stamped(app, ANY, false).expect("a list");
         if later == models {
             assert_eq!(later_stamp.stamp, stamp.stamp, "{what}: the same answer has the same stamp");
-            assert_ne!(later_stamp.registry_word, stamp.registry_word, "{what}: and the words for which it is the answer");
+            assert_ne!(
+                later_stamp.registry_word, stamp.registry_word,
+                "{what}: and the words for which it is the answer"
+            );
         }
     }
     // What finds nothing to drop raises nothing.

@@ -2,7 +2,7 @@
 
 mod support_c_api;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use support_c_api::*;
@@ -351,25 +351,6 @@ fn in_a_destructor_the_change_is_visible_to_everyone() {
         let_go(&registry, owners, model);
         assert_eq!(seen.load(Ordering::SeqCst), 1, "{what}");
     }
-}
-
-/// Fails the process when a destructor waits for a lock of the library.
-fn with_an_alarm(work: impl FnOnce()) {
-    let done = Arc::new(AtomicBool::new(false));
-    let seen = done.clone();
-    let watch = std::thread::spawn(move || {
-        for _ in 0..600 {
-            std::thread::sleep(std::time::Duration::from_millis(100));
-            if seen.load(Ordering::SeqCst) {
-                return;
-            }
-        }
-        eprintln!("a destructor hangs");
-        std::process::abort();
-    });
-    work();
-    done.store(true, Ordering::SeqCst);
-    watch.join().expect("the watch ends");
 }
 
 /// Calls a function of every kind on this registry.

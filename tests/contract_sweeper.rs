@@ -157,10 +157,24 @@ fn listing_counts_when_the_list_has_to_be_built() {
         assert!(!is_use(SOURCE, |scene| ask(scene.source)), "{what}: from the cache");
         assert!(!is_use("app_1", |scene| ask(scene.app)), "{what}: from the cache");
         assert!(is_use(SOURCE, |scene| build(scene.source)), "{what}");
-        assert!(is_use("app_1", |scene| build(scene.app)), "{what}");
-        assert!(is_use(SOURCE, |scene| build(scene.app)), "{what}: one of the app's models lives there");
+        // No model is on an app, and nothing is built to say so.
+        let is_built = !what.ends_with("_on");
+        assert_eq!(is_use("app_1", |scene| build(scene.app)), is_built, "{what}");
+        assert_eq!(is_use(SOURCE, |scene| build(scene.app)), is_built, "{what}: one of the app's models lives there");
         assert!(!is_use("north", |scene| build(scene.app)), "{what}");
     }
+}
+
+#[test]
+fn a_question_that_an_owner_of_this_kind_cannot_answer_builds_nothing_and_is_no_use() {
+    let ask = |owner: u64, kind: u32, on: bool| {
+        invalidate(owner).expect("invalidate");
+        assert!(stamped(owner, kind, on).expect("a list").0.is_empty());
+        free_snapshot(hold_models(owner, kind, on).expect("a snapshot")).expect("free");
+    };
+    assert!(!is_use(SOURCE, |scene| ask(scene.source, capi::MREG_KIND_APP, false)));
+    assert!(!is_use("app_1", |scene| ask(scene.app, capi::MREG_KIND_DATA_SOURCE, false)));
+    assert!(!is_use("app_1", |scene| ask(scene.app, ANY, true)), "an app has no model on it");
 }
 
 #[test]

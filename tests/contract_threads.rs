@@ -440,7 +440,9 @@ fn searches_against_a_writer(rounds: u32) {
             });
         }
     });
-    [own, common].map(|schema| free_schema(schema).expect("free"));
+    for schema in [own, common] {
+        free_schema(schema).expect("free");
+    }
 }
 
 #[test]

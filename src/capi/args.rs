@@ -118,6 +118,15 @@ pub(crate) fn unknown_flags(flags: u32) -> Error {
     Error::new(Status::ERROR_INVALID_ARGUMENT, "flags", message)
 }
 
+/// Checks a field that stands for nothing yet, so that a later version can give it a meaning.
+pub(crate) fn unused(reserved: u32, init: &str) -> Result<()> {
+    if reserved == 0 {
+        return Ok(());
+    }
+    let message = format!("reserved: {reserved} is not 0 (begin with {init})");
+    Err(Error::new(Status::ERROR_INVALID_ARGUMENT, "reserved", message))
+}
+
 #[cold]
 fn too_long(name: &str, length: usize, limit: usize) -> Error {
     Error::new(Status::ERROR_TOO_LONG, name, format!("{name}: length {length} is too long (the limit is {limit})"))
@@ -153,6 +162,9 @@ pub(crate) unsafe fn bytes<'a>(pointer: *const c_char, length: usize, name: &str
 /// As [`bytes`].
 #[inline(always)]
 pub(crate) unsafe fn text<'a>(pointer: *const c_char, length: usize, name: &str) -> Result<&'a str> {
+    if length == 0 {
+        return Ok("");
+    }
     // SAFETY: as the caller promises.
     check_utf8(unsafe { bytes(pointer, length, name) }?, name)
 }

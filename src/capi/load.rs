@@ -244,6 +244,7 @@ pub unsafe extern "C-unwind" fn mreg_application_load(
             if options.flags & !(MREG_LOAD_ALL_OR_NOTHING | MREG_LOAD_WITHOUT_APP) != 0 {
                 return Err(args::unknown_flags(options.flags));
             }
+            args::unused(options.reserved, "MREG_LOAD_OPTIONS_INIT")?;
             let mut current = current::Code::NONE;
             let settings = LoadSettings {
                 environment: args::text_in(options.environment, "environment")?,

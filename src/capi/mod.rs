@@ -140,15 +140,16 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
 ///
 /// # Errors
 /// Those of the registry's handle, where there is no destructor: there is no queue then, and the `user_data` stays the
-/// caller's.
+/// caller's. `ERROR_OUT_OF_MEMORY`: the destructor is due at once.
 fn due_for(
     registry: mreg_registry,
     kind: Kind,
     user_data: *mut std::ffi::c_void,
     destroy: mreg_destructor,
+    gone: &mut DueList,
 ) -> Result<Option<Box<Due>>> {
     match destroy {
-        Some(destroy) => Ok(Some(Due::new(destroy, UserData(user_data)))),
+        Some(destroy) => destructor(destroy, UserData(user_data), gone).map(Some),
         None if user_data.is_null() => Ok(None),
         None => {
             let queue = release_queue(registry)?;
@@ -157,29 +158,55 @@ fn due_for(
     }
 }
 
+/// The record of a destructor that a call was handed.
+///
+/// # Errors
+/// `ERROR_OUT_OF_MEMORY`: the destructor is due at once.
+fn destructor(destroy: due::Destructor, user_data: UserData, gone: &mut DueList) -> Result<Box<Due>> {
+    let made = Due::new(destroy, user_data);
+    if made.is_none() {
+        gone.push_unrecorded(destroy, user_data);
+    }
+    Ok(made.ok_or(Status::ERROR_OUT_OF_MEMORY)?)
+}
+
+/// What a call let go and has to run before it returns.
+#[derive(Clone, Copy)]
+struct Batch {
+    number: u64,
+    /// What it was handed and there is no memory to list.
+    unrecorded: Option<(due::Destructor, UserData)>,
+}
+
 /// As [`guard`], for work that can let go of what has a destructor: `work` lists it, whether it succeeds or fails, and
-/// names the registry by its handle. The caller has to call [`run_due`] with the number afterwards.
+/// names the registry by its handle. The caller has to call [`run_due`] with the batch afterwards.
 ///
 /// # Safety
 /// As [`guard`].
 unsafe fn guard_due(
     error: *mut mreg_error,
     work: impl FnOnce(&mut DueList, &mut u64) -> Result<()>,
-) -> (mreg_status, u64) {
+) -> (mreg_status, Batch) {
     // Outside of the guard: what was let go before a panic of ours is due all the same.
     let (mut gone, mut registry) = (DueList::default(), 0);
     // SAFETY: as the caller of this function promises.
     let status = unsafe { guard(error, || work(&mut gone, &mut registry)) };
-    let batch = catch_unwind(AssertUnwindSafe(|| due::append(registry, gone))).unwrap_or(0);
-    (status, batch)
+    let unrecorded = gone.take_unrecorded();
+    let number = catch_unwind(AssertUnwindSafe(|| due::append(registry, gone))).unwrap_or(0);
+    (status, Batch { number, unrecorded })
 }
 
 /// Calls what the host is told of and the destructors that are due, one after the other, with no lock held and no guard
 /// around.
 ///
 /// `batch` is what the call let go; `destroyed` the handle of the registry that it destroyed, or 0.
-fn run_due(batch: u64, destroyed: u64) {
-    run_turn(batch, destroyed, || (), |turn| turn);
+fn run_due(batch: Batch, destroyed: u64) {
+    if let Some((destroy, user_data)) = batch.unrecorded {
+        // First, since nothing would remember it where another one jumps out of the call.
+        // SAFETY: the host handed in the function together with its argument, and the call that failed gives it here once.
+        unsafe { destroy(user_data.0) };
+    }
+    run_turn(batch.number, destroyed, || (), |turn| turn);
 }
 
 /// As [`run_due`], on the sweeper's thread: only what that thread let go, and behind the gate. Not `C-unwind`: there is

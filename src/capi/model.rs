@@ -124,7 +124,7 @@ pub unsafe extern "C-unwind" fn mreg_model_register(
             } else {
                 args::read_struct(options, "options")?
             };
-            let mut due = due_for(registry, Kind::Model, options.user_data, options.destroy)?;
+            let mut due = due_for(registry, Kind::Model, options.user_data, options.destroy, gone)?;
             let result = register(registry, &options, out, &mut due, gone, of);
             gone.extend(due);
             result
@@ -342,7 +342,7 @@ pub unsafe extern "C" fn mreg_model_settings(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let settings = || reading(model, |locked, model| args::owned(locked.record(model).settings()));
+    let settings = || reading(model, |locked, model| args::owned(locked.settings_of(model)));
     // SAFETY: as the caller promises.
     unsafe { guard_text(error, buffer, capacity, length, settings) }
 }
@@ -364,7 +364,7 @@ pub unsafe extern "C" fn mreg_model_schema(
     let work = || {
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(schema, 0, "schema") }?;
-        let found = reading(model, |locked, model| Ok(locked.record(model).schema.clone()))?;
+        let found = reading(model, |locked, model| Ok(locked.schema_of(model).cloned()))?;
         if let Some(found) = found {
             out.put(schema::insert(found)?);
         }

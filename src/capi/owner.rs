@@ -8,6 +8,7 @@ use crate::core::list::{ANY_KIND, Stamp, Which};
 use crate::core::owner::{self, APP, DATA_SOURCE, FIRST_HOST_KIND, NewOwner, check_text};
 use crate::core::partition::{Connector, DataSourceConfig, MAX_CONNECTOR, MAX_FIELD, MAX_URL};
 use crate::core::query;
+use crate::core::quick;
 use crate::core::registry::{Locked, resolve_locked, resolve_locked_for};
 use crate::core::release::Kind;
 use crate::error::{Error, Result, Status};
@@ -188,7 +189,7 @@ pub unsafe extern "C-unwind" fn mreg_owner_create(
             } else {
                 args::read_struct(options, "options")?
             };
-            let mut due = due_for(registry, Kind::Owner, options.user_data, options.destroy)?;
+            let mut due = due_for(registry, Kind::Owner, options.user_data, options.destroy, gone)?;
             let result = create(registry, &options, out, &mut due, of);
             gone.extend(due);
             result
@@ -487,6 +488,39 @@ unsafe fn list(
     Ok(())
 }
 
+/// The answer of [`list`] for the models that an owner has, at once; false where there is none and `list` has to tell.
+///
+/// # Safety
+/// As [`list`].
+#[inline(always)]
+unsafe fn list_at_once(
+    owner: mreg_owner,
+    kind: u32,
+    (models, capacity): (*mut mreg_model, usize),
+    count: *mut usize,
+    stamp: *mut mreg_stamp,
+) -> bool {
+    let room_is_good =
+        !models.is_null() && models.is_aligned() && capacity <= isize::MAX as usize / size_of::<mreg_model>();
+    if count.is_null() || !count.is_aligned() || !room_is_good || !stamp.is_aligned() {
+        return false;
+    }
+    // SAFETY: not null, aligned, not larger than an object can be, and promised by the caller.
+    let room = unsafe { std::slice::from_raw_parts_mut(models.cast(), capacity) };
+    if stamp.is_null() {
+        let Some((used, _)) = quick::list::<false>(owner, kind, room) else { return false };
+        // SAFETY: neither null nor unaligned, and promised by the caller.
+        unsafe { count.write(used) };
+    } else {
+        let Some((used, answer)) = quick::list::<true>(owner, kind, room) else { return false };
+        // SAFETY: as above.
+        unsafe { count.write(used) };
+        // SAFETY: as above.
+        unsafe { stamp.write(answer.into()) };
+    }
+    true
+}
+
 #[inline(always)]
 fn put_stamp(out: Option<Out<mreg_stamp>>, stamp: Stamp) {
     if let Some(out) = out {
@@ -517,6 +551,10 @@ pub unsafe extern "C" fn mreg_owner_models(
     stamp: *mut mreg_stamp,
     error: *mut mreg_error,
 ) -> mreg_status {
+    // SAFETY: as the caller promises.
+    if unsafe { list_at_once(owner, kind, (models, capacity), count, stamp) } {
+        return Status::OK as mreg_status;
+    }
     // SAFETY: as the caller promises.
     unsafe { guard(error, || list(owner, kind, Which::Owned, (models, capacity), count, stamp)) }
 }
@@ -637,7 +675,10 @@ fn blank_cut_name(room: &mut [std::mem::MaybeUninit<c_char>], all: usize) {
 /// The owner's model of this name. No model has a name that is not UTF-8, so that is looked at only where there is none.
 #[inline(always)]
 fn find(owner: mreg_owner, kind: u32, name: &[u8]) -> Result<mreg_model> {
-    let found = query::get(owner, kind, name)?;
+    let found = match quick::get(owner, kind, name) {
+        Some(found) => found,
+        None => query::get(owner, kind, name)?,
+    };
     if found == 0 {
         args::check_utf8(name, "name")?;
     }

@@ -1,19 +1,18 @@
 //! Registries.
 
-use std::ffi::c_char;
-use std::mem::size_of;
-
 use crate::core::handle::MAX_SLOTS;
 use crate::core::partition::MAX_LABEL;
-use crate::core::query;
 use crate::core::registry::{self, Options, resolve_locked};
 use crate::core::release;
 use crate::core::tenant::{Memory, Stats};
 use crate::error::{Error, Result, Status};
+use std::ffi::c_char;
+use std::mem::size_of;
 
 use super::args::{self, Growable};
 use super::{
-    Uncancellable, guard, guard_due, mreg_error, mreg_model, mreg_queue, mreg_snapshot, mreg_status, mreg_text, run_due,
+    Uncancellable, guard, guard_due, mreg_error, mreg_model, mreg_queue, mreg_snapshot, mreg_status, mreg_text,
+    run_due, search,
 };
 
 /// A registry: one container of owners, models and tenants.
@@ -574,8 +573,8 @@ pub unsafe extern "C" fn mreg_registry_find_model(
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(model, 0, "model") }?;
         // SAFETY: as the caller promises.
-        let name = unsafe { args::text(name, name_length, "name") }?;
-        out.put(query::find_model(registry, None, name.as_bytes())?);
+        let name = unsafe { args::bytes(name, name_length, "name") }?;
+        out.put(search::find_model(registry, None, name)?);
         Ok(())
     };
     // SAFETY: as the caller promises.

@@ -4,10 +4,20 @@ use std::mem::size_of;
 
 use crate::core::current;
 use crate::core::query::{self, StructureSearch};
-use crate::error::{Error, Status};
+use crate::core::quick;
+use crate::error::{Error, Result, Status};
 
 use super::args::{self, Growable};
 use super::{guard, mreg_error, mreg_model, mreg_registry, mreg_schema, mreg_status, mreg_text, schema};
+
+/// The model of this name. No model has a name that is not UTF-8, so that is looked at only where there is none at once.
+#[inline(always)]
+pub(super) fn find_model(registry: mreg_registry, tenant: Option<&str>, name: &[u8]) -> Result<mreg_model> {
+    match quick::find_model(registry, tenant, name) {
+        Some(model) => Ok(model),
+        None => query::find_model(registry, tenant, args::check_utf8(name, "name")?.as_bytes()),
+    }
+}
 
 /// The asker is strict: models that are not as strict are passed over. Without it those that are strict are.
 pub const MREG_FIND_STRICT: u32 = 1;
@@ -96,10 +106,7 @@ pub unsafe extern "C" fn mreg_registry_find_structure(
         if options.flags & !MREG_FIND_STRICT != 0 {
             return Err(args::unknown_flags(options.flags));
         }
-        if options.reserved != 0 {
-            let message = format!("reserved: {} is not 0 (begin with MREG_FIND_OPTIONS_INIT)", options.reserved);
-            return Err(Error::new(Status::ERROR_INVALID_ARGUMENT, "reserved", message));
-        }
+        args::unused(options.reserved, "MREG_FIND_OPTIONS_INIT")?;
         // SAFETY: as the caller promises.
         let tenant = unsafe { args::text_in(options.tenant, "tenant") }?;
         let mut current = current::Code::NONE;
@@ -112,6 +119,13 @@ pub unsafe extern "C" fn mreg_registry_find_structure(
             pass_over: options.pass_over,
             pass_over_outside_global: options.pass_over_outside_global,
         };
+        if let Some(model) = quick::find_structure(registry, &ask)
+            && schema::still(options.schema, structure).is_ok()
+        {
+            query::count_reuse(registry);
+            out.put(model);
+            return Ok(());
+        }
         out.put(query::find_structure(registry, &ask, || schema::still(options.schema, structure))?);
         Ok(())
     };

@@ -120,7 +120,7 @@ pub unsafe extern "C" fn mreg_snapshot_settings(
     length: *mut usize,
     error: *mut mreg_error,
 ) -> mreg_status {
-    let settings = || reading(snapshot, position, |locked, model| args::owned(locked.record(model).settings()));
+    let settings = || reading(snapshot, position, |locked, model| args::owned(locked.settings_of(model)));
     // SAFETY: as the caller promises.
     unsafe { guard_text(error, buffer, capacity, length, settings) }
 }
@@ -143,7 +143,7 @@ pub unsafe extern "C" fn mreg_snapshot_schema(
     let work = || {
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(schema, 0, "schema") }?;
-        let found = reading(snapshot, position, |locked, model| Ok(locked.record(model).schema.clone()))?;
+        let found = reading(snapshot, position, |locked, model| Ok(locked.schema_of(model).cloned()))?;
         if let Some(found) = found {
             out.put(schema::insert(found)?);
         }

@@ -1,15 +1,16 @@
 //! Tenants.
 
+use crate::core::current;
 use std::ffi::c_char;
 use std::mem::size_of;
 
-use crate::core::current;
-use crate::core::query;
 use crate::core::registry::resolve_locked;
 use crate::core::tenant::TenantInfo;
 
 use super::args::{self, Growable};
-use super::{guard, guard_due, guard_text, mreg_error, mreg_model, mreg_owner, mreg_registry, mreg_status, run_due};
+use super::{
+    guard, guard_due, guard_text, mreg_error, mreg_model, mreg_owner, mreg_registry, mreg_status, run_due, search,
+};
 
 /// What is known of a tenant, that is, of a partition. Begin with `MREG_TENANT_INFO_INIT` or `mreg_tenant_info_init`.
 #[repr(C)]
@@ -187,8 +188,8 @@ pub unsafe extern "C" fn mreg_tenant_find_model(
         // SAFETY: as the caller promises.
         let code = unsafe { args::text(code, code_length, "code") }?;
         // SAFETY: as the caller promises.
-        let name = unsafe { args::text(name, name_length, "name") }?;
-        out.put(query::find_model(registry, Some(code), name.as_bytes())?);
+        let name = unsafe { args::bytes(name, name_length, "name") }?;
+        out.put(search::find_model(registry, Some(code), name)?);
         Ok(())
     };
     // SAFETY: as the caller promises.

@@ -4,13 +4,14 @@ use std::ffi::{c_char, c_void};
 use std::mem::{offset_of, size_of};
 
 use crate::core::change::{Kind, MAX_TOLD, Told};
-use crate::core::due::{Due, DueList, UserData};
+use crate::core::due::{DueList, UserData};
 use crate::core::watcher::{self, Callback, NewWatcher};
 use crate::error::Result;
 
 use super::args::{self, Growable, Out};
 use super::{
-    guard, guard_due, mreg_destructor, mreg_error, mreg_model, mreg_owner, mreg_registry, mreg_status, run_due,
+    destructor, guard, guard_due, mreg_destructor, mreg_error, mreg_model, mreg_owner, mreg_registry, mreg_status,
+    run_due,
 };
 
 /// Someone who is told of what happens in a registry.
@@ -231,7 +232,7 @@ fn create(
     gone: &mut DueList,
 ) -> Result<()> {
     let user_data = UserData(options.user_data);
-    let mut destroy = options.destroy.map(|destroy| Due::new(destroy, user_data));
+    let mut destroy = options.destroy.map(|destroy| destructor(destroy, user_data, gone)).transpose()?;
     let made = out.and_then(|out| {
         let callback = options.callback.map(|callback| {
             // SAFETY: both take two pointers, and `tell_change` calls it with the address of an `mreg_change`.

@@ -73,9 +73,9 @@ impl Due {
         Due { way, user_data, next: None, batch: Batch::default(), older: None }
     }
 
-    /// A destructor with its argument.
-    pub fn new(destroy: Destructor, user_data: UserData) -> Box<Due> {
-        Box::new(Due::going(Way::Destroy(destroy), user_data))
+    /// A destructor with its argument; `None` where there is no memory.
+    pub fn new(destroy: Destructor, user_data: UserData) -> Option<Box<Due>> {
+        fallible::boxed(Due::going(Way::Destroy(destroy), user_data))
     }
 
     /// What goes into a queue when it is due.
@@ -168,6 +168,7 @@ impl Drop for Chain {
 pub struct DueList {
     due: Chain,
     told: Chain,
+    unrecorded: Option<(Destructor, UserData)>,
 }
 
 impl DueList {
@@ -176,9 +177,20 @@ impl DueList {
         self.due.push(due);
     }
 
+    /// Adds the destructor of what the call was handed where there is no memory to record it. One at most: the call fails
+    /// before it does anything else.
+    pub fn push_unrecorded(&mut self, destroy: Destructor, user_data: UserData) {
+        self.unrecorded = Some((destroy, user_data));
+    }
+
+    /// Takes out what [`DueList::push_unrecorded`] added.
+    pub fn take_unrecorded(&mut self) -> Option<(Destructor, UserData)> {
+        self.unrecorded.take()
+    }
+
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
-        self.due.is_empty() && self.told.is_empty()
+        self.due.is_empty() && self.told.is_empty() && self.unrecorded.is_none()
     }
 
     /// Adds what the host is told.

@@ -3,16 +3,16 @@
 //! Written under the registry's lock, read by anyone without it, inside [`Changes`]. A hash table with open addressing has
 //! one entry for each pair of a key (the atom of a name, or a structure with its strictness) and a partition. The entry of
 //! the first partition that has the key, in the order in which partitions came to be, stands under the key alone, so that
-//! a search through all partitions looks at one place; the sequence numbers of the others are kept as bits in a B-tree of
+//! a search through all partitions looks at one place; the sequence numbers of the others are kept as bits in a tree of
 //! the writers'. An entry is 31 bits of the hash and the model's index; what it is the entry of stands with the model
 //! ([`ModelKey`]). Entries are ordered by their hash, so that the table grows, and closes the gap of one that was taken
 //! out, without looking at the models.
 
-use std::collections::{BTreeMap, btree_map};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::collections::{HashMap, hash_map};
 
 use crate::error::Status;
 
+use super::atomics::{AtomicU32, AtomicU64, Ordering, fence};
 use super::memory::{self, Atomics, Table, Words};
 use super::state::NONE;
 
@@ -35,30 +35,13 @@ pub(crate) struct ModelKey {
 // SAFETY: every field is an atomic integer.
 unsafe impl Atomics for ModelKey {}
 
-impl ModelKey {
-    /// Of no model.
-    pub const fn new() -> Self {
-        ModelKey {
-            name: AtomicU32::new(0),
-            structure: AtomicU32::new(0),
-            partition: AtomicU32::new(NONE),
-            marks: AtomicU32::new(0),
-            uses: AtomicU32::new(0),
-            position: AtomicU32::new(NONE),
-        }
-    }
-}
-
 /// A version word over all that searches read: odd while a change is under way.
+#[derive(Default)]
 pub(crate) struct Changes {
     version: AtomicU64,
 }
 
 impl Changes {
-    pub const fn new() -> Self {
-        Changes { version: AtomicU64::new(0) }
-    }
-
     /// The version under which a reader may look; `None` while a change is under way.
     #[inline(always)]
     pub fn read(&self) -> Option<u64> {
@@ -115,49 +98,99 @@ pub(crate) struct IndexCounts {
     others: Others,
 }
 
-/// The partitions, but for the first one, that have a key: 64 sequence numbers in a word.
-#[derive(Default)]
+/// The partitions, but for the first one, that have a key: a tree with 64 branches at each fork, whose words stand in a hash
+/// table for each level. On the lowest level each bit is a sequence number, above it each is a word below that is not 0.
 struct Others {
-    words: BTreeMap<u64, u64>,
+    levels: [HashMap<u64, u64, ahash::RandomState>; LEVELS as usize],
+}
+
+impl Default for Others {
+    fn default() -> Self {
+        Others { levels: std::array::from_fn(|_| HashMap::with_hasher(super::names::KEYS.clone())) }
+    }
 }
 
 /// What a clear left of an index; to be taken back in steps.
 pub(crate) struct OldIndex {
     run: Words,
     given_back: usize,
-    others: btree_map::IntoIter<u64, u64>,
+    others: Others,
 }
 
 /// The most partitions that can come to be in a registry.
-pub(crate) const MAX_SEQUENCE: u64 = 1 << 38;
+pub(crate) const MAX_SEQUENCE: u64 = 1 << (6 * LEVELS);
+/// Levels of the tree; the highest has one word for each key.
+const LEVELS: u32 = 6;
 
 impl Others {
-    fn place(key: u32, sequence: u64) -> (u64, u64) {
-        (u64::from(key) << 32 | sequence >> 6, 1 << (sequence & 63))
+    fn reserve(&mut self, more: usize) -> Result<(), Status> {
+        let mut levels = self.levels.iter_mut();
+        levels.try_for_each(|words| words.try_reserve(more)).map_err(|_| Status::ERROR_OUT_OF_MEMORY)
     }
 
     fn insert(&mut self, key: u32, sequence: u64) {
-        let (word, bit) = Self::place(key, sequence);
-        *self.words.entry(word).or_default() |= bit;
+        let mut below = sequence;
+        for words in &mut self.levels {
+            let bits = words.entry(Self::place(key, below >> 6)).or_default();
+            let known = *bits != 0;
+            *bits |= 1 << (below & 63);
+            if known {
+                break;
+            }
+            below >>= 6;
+        }
     }
 
     fn remove(&mut self, key: u32, sequence: u64) {
-        let (word, bit) = Self::place(key, sequence);
-        if let btree_map::Entry::Occupied(mut entry) = self.words.entry(word) {
-            *entry.get_mut() &= !bit;
-            if *entry.get() == 0 {
-                entry.remove();
+        let mut below = sequence;
+        for words in &mut self.levels {
+            let hash_map::Entry::Occupied(mut entry) = words.entry(Self::place(key, below >> 6)) else { break };
+            *entry.get_mut() &= !(1 << (below & 63));
+            if *entry.get() != 0 {
+                break;
             }
+            entry.remove();
+            below >>= 6;
         }
+    }
+
+    fn place(key: u32, above: u64) -> u64 {
+        u64::from(key) << 32 | above
+    }
+
+    /// The lowest sequence number of a key that is not lower than this one.
+    fn next(&self, key: u32, sequence: u64) -> Option<u64> {
+        let (mut level, mut from) = (0, sequence);
+        // Up to the first word that has a higher bit, and down again by the lowest bits.
+        loop {
+            if level == LEVELS || from >> (6 * (LEVELS - level)) != 0 {
+                return None;
+            }
+            let word = self.word(key, from >> 6, level) & u64::MAX << (from & 63);
+            if word != 0 {
+                from = (from >> 6) << 6 | u64::from(word.trailing_zeros());
+                break;
+            }
+            (level, from) = (level + 1, (from >> 6) + 1);
+        }
+        while level > 0 {
+            level -= 1;
+            from = from << 6 | u64::from(self.word(key, from, level).trailing_zeros());
+        }
+        Some(from)
+    }
+
+    fn bytes(&self) -> usize {
+        self.levels.iter().map(HashMap::len).sum::<usize>() * size_of::<(u64, u64)>()
+    }
+
+    fn word(&self, key: u32, above: u64, level: u32) -> u64 {
+        self.levels[level as usize].get(&Self::place(key, above)).copied().unwrap_or(0)
     }
 
     /// The sequence numbers of a key, the lowest first.
     fn all(&self, key: u32) -> impl Iterator<Item = u64> + '_ {
-        let words = self.words.range(u64::from(key) << 32..=u64::from(key) << 32 | 0xFFFF_FFFF);
-        words.flat_map(|(word, bits)| {
-            let first = (word & 0xFFFF_FFFF) << 6;
-            (0..64).filter(move |bit| bits >> bit & 1 != 0).map(move |bit| first | bit)
-        })
+        std::iter::successors(self.next(key, 0), move |sequence| self.next(key, sequence + 1))
     }
 }
 
@@ -241,24 +274,34 @@ impl Index {
             && (wanted.partition == NONE || model.partition.load(Ordering::Relaxed) == wanted.partition)
     }
 
-    /// The place of an entry, and its model.
+    /// The place of an entry and its model, or the place where it would be put.
     #[inline(always)]
-    fn find(&self, keys: &Table<ModelKey>, places: &[AtomicU64], wanted: Wanted) -> Option<(usize, u32)> {
+    fn look(
+        &self,
+        keys: &Table<ModelKey>,
+        places: &[AtomicU64],
+        wanted: Wanted,
+    ) -> Result<(usize, u32), Option<usize>> {
         if places.is_empty() {
-            return None;
+            return Err(None);
         }
         let upper = wanted.upper();
         for at in probe(upper, places.len()) {
             let entry = places[at].load(Ordering::Relaxed);
             if entry == EMPTY {
-                return None;
+                return Err(Some(at));
             }
             let model = (entry as u32).wrapping_sub(1);
             if entry >> 32 == upper >> 32 && keys.get(model).is_some_and(|model| self.is(model, wanted)) {
-                return Some((at, model));
+                return Ok((at, model));
             }
         }
-        None
+        Err(None)
+    }
+
+    #[inline(always)]
+    fn find(&self, keys: &Table<ModelKey>, places: &[AtomicU64], wanted: Wanted) -> Option<(usize, u32)> {
+        self.look(keys, places, wanted).ok()
     }
 
     /// The newest model of a key in the first partition that has one.
@@ -285,7 +328,8 @@ impl Index {
     ///
     /// # Errors
     /// `ERROR_OUT_OF_MEMORY`; nothing was changed.
-    pub fn reserve(&self, counts: &IndexCounts, changes: &Changes, more: usize) -> Result<(), Status> {
+    pub fn reserve(&self, counts: &mut IndexCounts, changes: &Changes, more: usize) -> Result<(), Status> {
+        counts.others.reserve(more)?;
         let old = self.run();
         let needed = counts.entries + more;
         if needed * FULL.1 <= old.len() * FULL.0 {
@@ -313,7 +357,8 @@ impl Index {
     }
 
     /// Gives back what the table has room for without need.
-    pub fn shrink(&self, counts: &IndexCounts, changes: &Changes) {
+    pub fn shrink(&self, counts: &mut IndexCounts, changes: &Changes) {
+        counts.others.levels.iter_mut().for_each(HashMap::shrink_to_fit);
         let old = self.run();
         if counts.entries == 0 {
             let begun = changes.begin();
@@ -330,11 +375,16 @@ impl Index {
 
     /// The bytes of the table.
     pub fn bytes(&self, counts: &IndexCounts) -> usize {
-        self.run().bytes() + counts.others.words.len() * size_of::<(u64, u64)>()
+        self.run().bytes() + counts.others.bytes()
     }
 
-    fn insert(&self, counts: &mut IndexCounts, wanted: Wanted, model: u32) {
-        place(self.run().as_slice(), wanted.entry(model));
+    /// Puts an entry into a place that is free, if that is known.
+    fn insert(&self, counts: &mut IndexCounts, free: Option<usize>, entry: u64) {
+        let run = self.run();
+        match free.and_then(|at| run.as_slice().get(at)) {
+            Some(place) => place.store(entry, Ordering::Relaxed),
+            None => place(run.as_slice(), entry),
+        }
         counts.entries += 1;
     }
 
@@ -347,27 +397,35 @@ impl Index {
         sequence_of: impl Fn(u32) -> u64,
     ) -> Option<u32> {
         let run = self.run();
-        let (alone, here) = (self.wanted(key, NONE), self.wanted(key, partition));
-        let Some((at, first)) = self.find(keys, run.as_slice(), alone) else {
-            self.insert(counts, alone, model);
-            return None;
+        let places = run.as_slice();
+        let alone = self.wanted(key, NONE);
+        let (at, first) = match self.look(keys, places, alone) {
+            Ok(found) => found,
+            Err(free) => {
+                self.insert(counts, free, alone.entry(model));
+                return None;
+            }
         };
         let before = keys.get(first).map_or(NONE, |first| first.partition.load(Ordering::Relaxed));
         if before == partition {
-            run.as_slice()[at].store(alone.entry(model), Ordering::Relaxed);
+            places[at].store(alone.entry(model), Ordering::Relaxed);
             return Some(first);
         }
-        if let Some((at, newest)) = self.find(keys, run.as_slice(), here) {
-            run.as_slice()[at].store(here.entry(model), Ordering::Relaxed);
-            return Some(newest);
-        }
+        let here = self.wanted(key, partition);
+        let free = match self.look(keys, places, here) {
+            Ok((at, newest)) => {
+                places[at].store(here.entry(model), Ordering::Relaxed);
+                return Some(newest);
+            }
+            Err(free) => free,
+        };
         let (sequence, sequence_before) = (sequence_of(partition), sequence_of(before));
         if sequence < sequence_before {
-            run.as_slice()[at].store(alone.entry(model), Ordering::Relaxed);
-            self.insert(counts, self.wanted(key, before), first);
+            places[at].store(alone.entry(model), Ordering::Relaxed);
+            self.insert(counts, None, self.wanted(key, before).entry(first));
             counts.others.insert(key, sequence_before);
         } else {
-            self.insert(counts, here, model);
+            self.insert(counts, free, here.entry(model));
             counts.others.insert(key, sequence);
         }
         None
@@ -407,7 +465,7 @@ impl Index {
             places[at].store(alone.entry(older), Ordering::Relaxed);
             return;
         }
-        let next = counts.others.all(key).next();
+        let next = counts.others.next(key, 0);
         let heir = next.and_then(|sequence| {
             let there = self.wanted(key, partition_of(sequence)?);
             self.find(keys, places, there)
@@ -443,29 +501,27 @@ impl Index {
         let run = self.run();
         self.run.store(Words::NONE.to_word(), Ordering::Release);
         let IndexCounts { others, .. } = std::mem::take(counts);
-        OldIndex { run, given_back: 0, others: others.words.into_iter() }
+        OldIndex { run, given_back: 0, others }
     }
 }
 
 impl OldIndex {
-    /// Takes back as much as is worth so many entries, and takes what it is worth from `steps`; gives whether there is nothing left.
+    /// Takes back a part of so many entries, and takes those off `steps`; gives whether there is nothing left.
     pub fn reclaim(&mut self, steps: &mut usize) -> bool {
-        while *steps > 0 && self.others.next().is_some() {
-            *steps -= 1;
-        }
         let to = self.given_back.saturating_add(*steps).min(self.run.len());
         *steps -= to - self.given_back;
         memory::give_back_part(self.run, self.given_back, to);
         self.given_back = to;
-        if self.others.len() > 0 || to < self.run.len() {
+        if to < self.run.len() {
             return false;
         }
         memory::free_given_back(std::mem::replace(&mut self.run, Words::NONE));
+        self.others = Others::default();
         true
     }
 
     pub fn bytes(&self) -> usize {
-        self.run.bytes() + self.others.len() * size_of::<(u64, u64)>()
+        self.run.bytes() + self.others.bytes()
     }
 }
 
@@ -496,7 +552,7 @@ fn remove(places: &[AtomicU64], at: usize) {
     places[gap].store(EMPTY, Ordering::Relaxed);
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use std::collections::BTreeMap;
 
@@ -527,7 +583,7 @@ mod tests {
             Both {
                 index: Index::new(by),
                 counts: IndexCounts::default(),
-                changes: Changes::new(),
+                changes: Changes::default(),
                 keys,
                 old: Vec::new(),
                 random: seed,
@@ -551,7 +607,7 @@ mod tests {
             let Some(model) = self.free.pop() else { return };
             let (key, partition) = (self.below(KEYS as usize) as u32 + 1, self.below(self.sequences.len()) as u32);
             let sequence = self.sequences[partition as usize];
-            self.index.reserve(&self.counts, &self.changes, 1).expect("there is memory");
+            self.index.reserve(&mut self.counts, &self.changes, 1).expect("there is memory");
             assert!(self.changes.begin());
             let slot = self.keys.get(model).expect("reserved");
             let of = if self.index.by == By::Name { &slot.name } else { &slot.structure };
@@ -655,7 +711,7 @@ mod tests {
                 (self.models.len(), self.counts.entries),
                 "one entry for each key and partition"
             );
-            let others: u32 = self.counts.others.words.values().map(|bits| bits.count_ones()).sum();
+            let others: u32 = self.counts.others.levels[0].values().map(|bits| bits.count_ones()).sum();
             let keys = (1..=KEYS).filter(|key| !newest(*key).is_empty()).count();
             assert_eq!(others as usize, self.models.len() - keys, "all but the first");
         }
@@ -675,7 +731,7 @@ mod tests {
                     50..90 => both.take_any(),
                     90..94 => both.drop_partition(),
                     94 => both.clear(),
-                    95 => both.index.shrink(&both.counts, &both.changes),
+                    95 => both.index.shrink(&mut both.counts, &both.changes),
                     _ => both.reclaim(),
                 }
                 both.check();
@@ -683,7 +739,7 @@ mod tests {
             while !both.models.is_empty() {
                 both.take_any();
             }
-            both.index.shrink(&both.counts, &both.changes);
+            both.index.shrink(&mut both.counts, &both.changes);
             while !both.old.is_empty() {
                 both.reclaim();
             }
@@ -696,7 +752,7 @@ mod tests {
     #[test]
     fn who_reads_inside_one_version_sees_one_moment() {
         static KEYS: Table<ModelKey> = Table::new();
-        static CHANGES: Changes = Changes::new();
+        let changes = Changes::default();
         let index = Index::new(By::Name);
         let mut counts = IndexCounts::default();
         let name_of = |model: u32| model / 2 + 1;
@@ -711,9 +767,9 @@ mod tests {
             let reader = scope.spawn(|| {
                 let mut seen = 0_u32;
                 while !done.load(Ordering::Relaxed) {
-                    let Some(version) = CHANGES.read() else { continue };
+                    let Some(version) = changes.read() else { continue };
                     let found = [1, 2].map(|name| index.first(&KEYS, name));
-                    if CHANGES.unchanged(version) {
+                    if changes.unchanged(version) {
                         assert!(
                             matches!(found, [None, None] | [Some(0), Some(2)] | [Some(1), Some(3)]),
                             "{found:?} is of no one moment"
@@ -727,20 +783,20 @@ mod tests {
                 // Memory that goes round between the table and others that write what they like to it.
                 let other = memory::allocate(8).expect("there is memory");
                 other.as_slice().iter().for_each(|word| word.store(u64::MAX, Ordering::Relaxed));
-                index.reserve(&counts, &CHANGES, 2 + round % 3 * 8).expect("there is memory");
-                assert!(CHANGES.begin());
+                index.reserve(&mut counts, &changes, 2 + round % 3 * 8).expect("there is memory");
+                assert!(changes.begin());
                 for model in [round % 2, round % 2 + 2] {
                     let model = model as u32;
                     index.put(&mut counts, &KEYS, Newest { key: name_of(model), partition: 0, model }, |_| 0);
                 }
-                CHANGES.end();
+                changes.end();
                 memory::free(other);
                 match round % 4 {
-                    1 => index.shrink(&counts, &CHANGES),
+                    1 => index.shrink(&mut counts, &changes),
                     3 => {
-                        assert!(CHANGES.begin());
+                        assert!(changes.begin());
                         let mut old = index.clear(&mut counts);
-                        CHANGES.end();
+                        changes.end();
                         assert!(old.reclaim(&mut 1_000));
                     }
                     _ => {}
@@ -749,6 +805,6 @@ mod tests {
             done.store(true, Ordering::Relaxed);
             assert!(reader.join().expect("a reader") > 0 || cfg!(miri));
         });
-        index.shrink(&IndexCounts::default(), &CHANGES);
+        index.shrink(&mut IndexCounts::default(), &changes);
     }
 }

@@ -89,7 +89,7 @@ impl Locked {
         let handle = self.model_handle(model);
         let name = self.model_name(model).map_err(|_| fmt::Error)?;
         let since = Utc(record.registered_at);
-        let held = match u64::from(record.holds) {
+        let held = match u64::from(self.extra(model).map_or(0, |extra| extra.holds)) {
             0 if registered => String::new(),
             0 => ", held by a snapshot".to_owned(),
             holds => format!(", held {}", Many(holds, "time")),

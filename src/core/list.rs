@@ -9,10 +9,10 @@
 //! looking one up by name touches three. Longer lists lie in runs of words of `memory`, with an index over the names.
 
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use crate::error::Status;
 
+use super::atomics::{AtomicU32, AtomicU64, Ordering, fence};
 use super::memory::{self, Atomics, Words};
 
 /// How many entries a list has room for in its own block.
@@ -41,6 +41,7 @@ const USED: u64 = 0xFFFF_FFFF;
 
 /// A list's block: three cache lines.
 #[repr(C, align(64))]
+#[cfg_attr(loom, derive(Default))]
 pub struct List {
     version: AtomicU64,
     /// Generation and `LIVE` in the low half, the owner's kind in the high half.
@@ -208,19 +209,89 @@ impl List {
             }
             // Before the epoch: a clear raises the epoch first.
             let registry = ask.registry_word.load(Ordering::Acquire);
+            *stamp = Stamp { stamp: 0, owner: self.freshness.load(Ordering::Relaxed), registry };
+            // Nothing is built for a question that finds nothing.
+            if ask.kind != ANY_KIND && ask.kind != head.kind {
+                return Ok(0);
+            }
             let current = head.valid == ask.epoch.load(Ordering::Acquire) || UNCHECKED;
             if !current || head.shape & DIRTY != 0 {
                 return Err(Miss::Unbuilt);
-            }
-            *stamp = Stamp { stamp: 0, owner: self.freshness.load(Ordering::Relaxed), registry };
-            if ask.kind != ANY_KIND && ask.kind != head.kind {
-                return Ok(0);
             }
             stamp.stamp = self.stamp.load(Ordering::Relaxed);
             let used = (head.shape & USED) as usize;
             each(head.shape, used);
             Ok(used)
         })
+    }
+
+    /// As [`List::copy`] of the models that the owner has, where the list is short and built and nobody is at it.
+    #[inline(always)]
+    pub fn copy_short<const STAMPED: bool>(
+        &self,
+        generation: u32,
+        kind: u32,
+        (epoch, registry_word): (&AtomicU64, &AtomicU64),
+        out: &mut [MaybeUninit<u64>],
+    ) -> Option<(usize, Stamp)> {
+        let version = self.version.load(Ordering::Acquire);
+        let (identity, shape) = (self.identity.load(Ordering::Relaxed), self.shape.load(Ordering::Relaxed));
+        let used = (shape & USED) as usize;
+        // Before the epoch: a clear raises the epoch first.
+        let registry = if STAMPED { registry_word.load(Ordering::Acquire) } else { 0 };
+        let usual = version & 1 == 0
+            && identity as u32 == live_identity(generation)
+            && shape & (DIRTY | LONG) == 0
+            && self.valid.load(Ordering::Relaxed) == epoch.load(Ordering::Acquire)
+            && (kind == ANY_KIND || kind == (identity >> 32) as u32);
+        if !usual {
+            return None;
+        }
+        let ids = self.ids.get(..used)?;
+        match (<&[AtomicU64; INLINE]>::try_from(ids), out.first_chunk_mut::<INLINE>()) {
+            // Without a loop: so many are the most that an owner has in its block.
+            (Ok(ids), Some(out)) => {
+                for (to, from) in out.iter_mut().zip(ids) {
+                    to.write(from.load(Ordering::Relaxed));
+                }
+            }
+            _ => {
+                for (to, from) in out.iter_mut().zip(ids) {
+                    to.write(from.load(Ordering::Relaxed));
+                }
+            }
+        }
+        let stamp = if STAMPED {
+            let (stamp, owner) = (self.stamp.load(Ordering::Relaxed), self.freshness.load(Ordering::Relaxed));
+            Stamp { stamp, owner, registry }
+        } else {
+            Stamp::default()
+        };
+        self.unchanged(version).then_some((used, stamp))
+    }
+
+    /// As [`List::find`], where nobody is at the list; 0 where no entry has the name.
+    #[inline(always)]
+    pub fn find_at_once(&self, generation: u32, kind: u32, epoch: &AtomicU64, atom: u32) -> Option<u64> {
+        let version = self.version.load(Ordering::Acquire);
+        let (identity, shape) = (self.identity.load(Ordering::Relaxed), self.shape.load(Ordering::Relaxed));
+        let usual = version & 1 == 0
+            && identity as u32 == live_identity(generation)
+            && self.valid.load(Ordering::Relaxed) == epoch.load(Ordering::Acquire)
+            && (kind == ANY_KIND || kind == (identity >> 32) as u32);
+        if !usual {
+            return None;
+        }
+        let position = self.position_of(shape, atom);
+        let found =
+            position.and_then(|position| self.ids(shape).get(position)).map_or(0, |id| id.load(Ordering::Relaxed));
+        self.unchanged(version).then_some(found)
+    }
+
+    /// Whether the list is of the owner with this generation.
+    #[inline(always)]
+    pub fn is_of(&self, generation: u32) -> bool {
+        self.identity.load(Ordering::Acquire) as u32 == live_identity(generation)
     }
 
     /// The entry with this name; also while the list has not been built since it was changed.
@@ -265,6 +336,7 @@ impl List {
         self.long_position_of(atom)
     }
 
+    #[inline(never)]
     fn long_position_of(&self, atom: u32) -> Option<usize> {
         let index = self.run(&self.long_index).as_slice();
         let atoms = self.run(&self.long_atoms).as_slice();
@@ -348,7 +420,8 @@ impl List {
     /// version is at least: where the block's memory had been given back, its version begins at 0 again, and a reader that
     /// was stopped since then must not take it for an earlier one.
     pub fn open(&self, generation: u32, kind: u32, freshness: u64, floor: u64) {
-        self.version.store(self.version().max(floor), Ordering::Relaxed);
+        // Released, as in `thaw`: a reader that takes this for its version has to see what the last change before it stored.
+        self.version.store(self.version().max(floor), Ordering::Release);
         self.write(|| {
             self.identity.store(u64::from(live_identity(generation)) | u64::from(kind) << 32, Ordering::Relaxed);
             self.valid.store(0, Ordering::Relaxed);

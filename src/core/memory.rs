@@ -174,7 +174,7 @@ impl Words {
     }
 
     /// The words of the run; none for [`Words::NONE`].
-    #[inline]
+    #[inline(always)]
     pub fn as_slice(self) -> &'static [AtomicU64] {
         if self.packed == 0 {
             return &[];

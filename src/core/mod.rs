@@ -21,8 +21,10 @@ pub mod owner;
 pub mod partition;
 pub(crate) mod places;
 pub mod query;
+pub mod quick;
 pub mod registry;
 pub mod release;
+pub(crate) mod schemas;
 pub mod snapshot;
 pub(crate) mod state;
 pub mod sweeper;
@@ -30,3 +32,6 @@ pub(crate) mod table;
 pub mod tenant;
 pub(crate) mod thread_end;
 pub mod watcher;
+
+/// What `list` and `index` are made of: the tests of their protocols put a model checker's in its place.
+use std::sync::atomic as atomics;

@@ -1,7 +1,7 @@
 //! Models: registering, replacing, moving, holding and letting go.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::error::{Error, Result, Status};
 use crate::schema::Schema;
@@ -121,7 +121,14 @@ impl Locked {
 
     /// What searches look at of a model that was registered once.
     pub fn key(&self, model: u32) -> &'static ModelKey {
-        static NONE_OF_ALL: ModelKey = ModelKey::new();
+        static NONE_OF_ALL: ModelKey = ModelKey {
+            name: AtomicU32::new(0),
+            structure: AtomicU32::new(0),
+            partition: AtomicU32::new(NONE),
+            marks: AtomicU32::new(0),
+            uses: AtomicU32::new(0),
+            position: AtomicU32::new(NONE),
+        };
         self.registry.keys.get(model).unwrap_or(&NONE_OF_ALL)
     }
 
@@ -166,7 +173,7 @@ impl Locked {
 
     /// The index of the model with this handle, which is registered or held by the host.
     pub fn readable_model(&self, parts: Parts) -> Result<u32> {
-        let is_held = self.models.get(parts.index as usize).is_some_and(|record| record.holds > 0);
+        let is_held = self.extra(parts.index).is_some_and(|extra| extra.holds > 0);
         if is_held && handle::generation(self.uses_of(parts.index)) == parts.generation {
             return Ok(parts.index);
         }
@@ -224,42 +231,41 @@ impl Locked {
         let structure = new.schema.as_ref().map_or(Ok(NO_STRUCTURE), |schema| schema.structure_number())?;
         self.reserve_lists(data_source, app, replaced)?;
         self.reserve_indices(1)?;
+        self.schemas.reserve()?;
+        self.reserve_extra()?;
         let home = self.prepare_home(home, data_source, app, tenant)?;
-        // Held before a record is taken: that may let go what a clear left behind, and with it the last use of the atom.
-        let taken = registry.names.intern_known(&mut self.names, new.name.as_bytes(), known);
-        let atom = taken.inspect_err(|_| self.unprepare(home))?;
-        let model = self.take_record(gone).inspect_err(|_| {
-            registry.names.release(&mut self.names, atom);
-            self.unprepare(home);
-        })?;
+        let (model, atom) = match self.take_named_record(new.name, known, gone) {
+            Ok(taken) => taken,
+            Err(error) => {
+                self.unprepare(home);
+                return Err(error);
+            }
+        };
 
         // Nothing fails from here on.
-        self.text_bytes += new.settings.as_ref().map_or(0, |settings| settings.len());
-        if let Some(schema) = &new.schema {
-            self.count_schema(schema);
-        }
+        let schema = new.schema.map_or(NONE, |schema| self.schemas.add(schema));
         let key = self.key(model);
         let uses = self.uses_of(model) + 1;
         let generation = handle::generation(uses);
         let record = &mut self.models[model as usize];
         record.references = 1;
-        record.holds = 0;
-        record.schema = new.schema;
-        record.settings = new.settings.map(Box::new);
+        record.schema = schema;
         record.user_data = new.user_data;
-        record.due = due.take();
-        if let Some(due) = &mut record.due {
-            due.name(registry.model_handle(model, uses));
-            self.with_destructor += 1;
+        if new.settings.is_some() || due.is_some() {
+            self.add_extra(model, new.settings, due.take(), registry.model_handle(model, uses));
         }
         self.used_records += 1;
         self.live_models += 1;
         // One list is one change by itself.
-        let one = app == NONE && (data_source == NONE || self.list_on(data_source).is_none());
+        let owner = if app != NONE { app } else { data_source };
+        let alone = |model: u32| self.record(model).data_source == data_source;
+        let one = (app == NONE || data_source == NONE)
+            && (owner == NONE || self.list_on(owner).is_none())
+            && replaced.is_none_or(alone);
         let frozen = if one { self.change() } else { self.freeze(replaced.into_iter(), &[data_source, app]) };
         // But where a model goes: who sees the new one in its place has to see that it is stale.
-        let alone = one && data_source != NONE && replaced.is_some();
-        let list = if alone { self.list_of(data_source).filter(|list| list.freeze()) } else { None };
+        let own = if one && owner != NONE && replaced.is_some() { self.list_of(owner) } else { None };
+        let list = own.filter(|list| list.freeze());
         let place = self.enter(data_source, app, home);
         key.uses.store(uses, Ordering::Relaxed);
         key.name.store(atom, Ordering::Relaxed);
@@ -412,8 +418,8 @@ impl Locked {
     /// Makes sure that so many models more can be found.
     pub fn reserve_indices(&mut self, more: usize) -> Result<()> {
         let Registry { by_name, by_structure, changes, .. } = self.registry;
-        by_name.reserve(&self.by_name, changes, more)?;
-        Ok(by_structure.reserve(&self.by_structure, changes, more)?)
+        by_name.reserve(&mut self.by_name, changes, more)?;
+        Ok(by_structure.reserve(&mut self.by_structure, changes, more)?)
     }
 
     /// The model that one of this name with these owners replaces.
@@ -533,6 +539,20 @@ impl Locked {
         }
     }
 
+    /// A free record, and the atom of the name that its model is to have.
+    fn take_named_record(&mut self, name: &str, known: Option<u32>, gone: &mut DueList) -> Result<(u32, u32)> {
+        // The name first: taking a record may let go what a clear left behind, and with it the last use of a known atom.
+        let names = &self.registry.names;
+        let atom = names.intern_known(&mut self.names, name.as_bytes(), known)?;
+        match self.take_record(gone) {
+            Ok(model) => Ok((model, atom)),
+            Err(error) => {
+                names.release(&mut self.names, atom);
+                Err(error)
+            }
+        }
+    }
+
     pub(super) fn list_free(&mut self, model: u32) {
         // A slot whose generations are used up is retired: it is never listed as free again.
         if self.uses_of(model) < MAX_USES {
@@ -562,7 +582,7 @@ impl Locked {
             slot.store(0, Ordering::Release);
         }
         self.live_models -= 1;
-        if self.models[model as usize].due.is_some() {
+        if self.extra(model).is_some_and(|extra| extra.due.is_some()) {
             self.with_destructor -= 1;
         }
         self.let_go(model, gone);
@@ -575,69 +595,74 @@ impl Locked {
         if record.references > 0 {
             return;
         }
-        let (schema, settings) = (record.schema.take(), record.settings.take());
+        let schema = std::mem::replace(&mut record.schema, NONE);
         record.user_data = UserData(std::ptr::null_mut());
         (record.data_source, record.app) = (NONE, NONE);
-        gone.extend(record.due.take());
-        if let Some(schema) = schema {
-            self.uncount_schema(&schema);
+        if record.has_extra {
+            let extra = self.take_extra(model);
+            gone.extend(extra.due);
+            self.text_bytes -= extra.settings.map_or(0, |settings| settings.len());
         }
-        self.text_bytes -= settings.map_or(0, |settings| settings.len());
+        self.schemas.remove(schema);
         let (registry, atom) = (self.registry, self.name_of(model));
         registry.names.release(&mut self.names, atom);
         self.used_records -= 1;
         self.list_free(model);
     }
 
-    fn count_schema(&mut self, schema: &Arc<Schema>) {
-        let uses = self.state.schemas.entry(Arc::as_ptr(schema).addr()).or_default();
-        *uses += 1;
-        if *uses == 1 {
-            self.state.schema_bytes += schema.heap_bytes();
+    #[cold]
+    fn add_extra(&mut self, model: u32, settings: Option<Box<str>>, mut due: Option<Box<Due>>, handle: u64) {
+        self.text_bytes += settings.as_ref().map_or(0, |settings| settings.len());
+        if let Some(due) = &mut due {
+            due.name(handle);
+            self.with_destructor += 1;
         }
+        self.change_extra(model, |extra| (extra.settings, extra.due) = (settings, due));
     }
 
-    fn uncount_schema(&mut self, schema: &Arc<Schema>) {
-        let key = Arc::as_ptr(schema).addr();
-        let Some(uses) = self.state.schemas.get_mut(&key) else { return };
-        *uses -= 1;
-        if *uses == 0 {
-            self.state.schemas.remove(&key);
-            self.state.schema_bytes -= schema.heap_bytes();
-        }
+    /// The schema that a model was registered with.
+    pub fn schema_of(&self, model: u32) -> Option<&Arc<Schema>> {
+        self.schemas.get(self.record(model).schema)
+    }
+
+    /// A model's settings: its own, else those of its schema, else none.
+    pub fn settings_of(&self, model: u32) -> &str {
+        let own = self.extra(model).and_then(|extra| extra.settings.as_deref());
+        own.unwrap_or_else(|| self.schema_of(model).map_or("", |schema| schema.settings()))
     }
 
     /// Holds a model: its `user_data` stays until [`Locked::unhold`].
     pub fn hold(&mut self, parts: Parts) -> Result<()> {
         let model = self.readable_model(parts)?;
-        let record = &mut self.models[model as usize];
-        if record.holds == u32::MAX {
+        let holds = self.extra(model).map_or(0, |extra| extra.holds);
+        if holds == u32::MAX {
             return Err(Error::new(
                 Status::ERROR_FULL,
                 "holds",
                 "model: it is held 4294967295 times, which is the limit",
             ));
         }
-        if record.holds == 0 {
-            record.references += 1;
+        self.reserve_extra()?;
+        if holds == 0 {
+            self.models[model as usize].references += 1;
         }
-        record.holds += 1;
+        self.change_extra(model, |extra| extra.holds += 1);
         Ok(())
     }
 
     /// Takes back one hold.
     pub fn unhold(&mut self, parts: Parts, gone: &mut DueList) -> Result<()> {
         let model = self.readable_model(parts)?;
-        let record = &mut self.models[model as usize];
-        if record.holds == 0 {
+        let holds = self.extra(model).map_or(0, |extra| extra.holds);
+        if holds == 0 {
             return Err(Error::new(
                 Status::ERROR_INVALID_ARGUMENT,
                 "model",
                 "model: it is not held (each mreg_model_hold is taken back once)",
             ));
         }
-        record.holds -= 1;
-        if record.holds == 0 {
+        self.change_extra(model, |extra| extra.holds -= 1);
+        if holds == 1 {
             self.let_go(model, gone);
         }
         Ok(())

@@ -42,11 +42,20 @@ unsafe impl Atomics for Atom {}
 pub const SLOT_BYTES: usize = size_of::<Atom>();
 
 /// An atom and the version under which it stands for the name that was asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy)]
 pub struct Found {
     /// The atom; never 0.
     pub atom: u32,
     version: u32,
+    slot: &'static Atom,
+}
+
+impl Found {
+    /// Whether the atom has stood for the same name all the time since it was found.
+    #[inline(always)]
+    pub fn still(self) -> bool {
+        self.slot.stands(self.version)
+    }
 }
 
 /// What looking for a name without the lock found.
@@ -93,6 +102,7 @@ const HIGHEST_FLOOR: u32 = u32::MAX / 2;
 /// The key of every hash of what hosts choose.
 pub(crate) static KEYS: Lazy<ahash::RandomState> = Lazy::new(ahash::RandomState::new);
 
+#[inline(always)]
 fn hash(name: &[u8]) -> u64 {
     KEYS.hash_one(name)
 }
@@ -103,16 +113,27 @@ pub fn draw_key() {
 }
 
 /// Eight bytes of a name from the `at`th eight on, zero-padded.
-#[inline]
+#[inline(always)]
 fn word_at(name: &[u8], at: usize) -> u64 {
-    match name[at * 8..].first_chunk() {
-        Some(whole) => u64::from_le_bytes(*whole),
-        None => name[at * 8..].iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    let rest = &name[at * 8..];
+    if let Some(whole) = rest.first_chunk() {
+        return u64::from_le_bytes(*whole);
+    }
+    // The last ones are read at once, with some before them that are shifted out.
+    if let Some(last) = name.last_chunk() {
+        return u64::from_le_bytes(*last).unbounded_shr(64 - 8 * rest.len() as u32);
+    }
+    match (rest.first_chunk(), rest.last_chunk()) {
+        (Some(first), Some(last)) => {
+            let last = u64::from(u32::from_le_bytes(*last));
+            u64::from(u32::from_le_bytes(*first)) | last << (8 * (rest.len() - 4))
+        }
+        _ => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     }
 }
 
 impl Atom {
-    #[inline]
+    #[inline(always)]
     fn words(&self, length: usize) -> &[AtomicU64] {
         if length <= INLINE_BYTES { &self.words } else { self.long().as_slice() }
     }
@@ -123,19 +144,29 @@ impl Atom {
     }
 
     /// The version under which the atom stands for this name, if it does.
-    #[inline]
+    #[inline(always)]
     fn is(&self, name: &[u8]) -> Option<u32> {
         let version = self.version.load(Ordering::Acquire);
         if version & 1 == 0 || self.length.load(Ordering::Relaxed) as usize != name.len() {
             return None;
         }
-        let count = name.len().div_ceil(8);
-        let words = self.words(name.len()).get(..count)?;
-        let equal = words.iter().enumerate().all(|(at, word)| word.load(Ordering::Relaxed) == word_at(name, at));
+        let equal = if name.len() <= INLINE_BYTES {
+            self.words[0].load(Ordering::Relaxed) == word_at(name, 0)
+                && (name.len() <= 8 || self.words[1].load(Ordering::Relaxed) == word_at(name, 1))
+        } else {
+            self.is_long(name)
+        };
         (equal && self.stands(version)).then_some(version)
     }
 
-    #[inline]
+    #[inline(never)]
+    fn is_long(&self, name: &[u8]) -> bool {
+        let words = self.long().as_slice().get(..name.len().div_ceil(8));
+        let equal = |(at, word): (usize, &AtomicU64)| word.load(Ordering::Relaxed) == word_at(name, at);
+        words.is_some_and(|words| words.iter().enumerate().all(equal))
+    }
+
+    #[inline(always)]
     fn stands(&self, version: u32) -> bool {
         fence(Ordering::Acquire);
         self.version.load(Ordering::Relaxed) == version
@@ -163,7 +194,7 @@ impl Names {
     }
 
     /// The atom of a name, without the lock.
-    #[inline]
+    #[inline(never)]
     pub fn find(&self, name: &[u8]) -> Lookup {
         let hash = hash(name);
         for _ in 0..RETRIES {
@@ -180,28 +211,32 @@ impl Names {
         Lookup::Contended
     }
 
-    #[inline]
+    /// As [`Names::find`], if nobody is at the table; a name that no model has is no atom.
+    #[inline(always)]
+    pub fn find_at_once(&self, name: &[u8]) -> Option<Option<Found>> {
+        let moves = self.moves.load(Ordering::Acquire);
+        if let Some(found) = self.probe(self.run().as_slice(), hash(name), name) {
+            return Some(Some(found));
+        }
+        fence(Ordering::Acquire);
+        (moves & 1 == 0 && self.moves.load(Ordering::Relaxed) == moves).then_some(None)
+    }
+
+    #[inline(always)]
     fn probe(&self, index: &[AtomicU64], hash: u64, name: &[u8]) -> Option<Found> {
-        let mask = index.len().wrapping_sub(1);
-        for step in 0..index.len() {
-            let entry = index[(hash as usize).wrapping_add(step) & mask].load(Ordering::Acquire);
+        for at in places(hash, index.len()) {
+            let entry = index[at].load(Ordering::Acquire);
             if entry == 0 {
                 break;
             }
             if entry >> 32 == hash >> 32
-                && let Some(atom) = self.atoms.get(entry as u32)
-                && let Some(version) = atom.is(name)
+                && let Some(slot) = self.atoms.get(entry as u32)
+                && let Some(version) = slot.is(name)
             {
-                return Some(Found { atom: entry as u32, version });
+                return Some(Found { atom: entry as u32, version, slot });
             }
         }
         None
-    }
-
-    /// Whether the atom has stood for the same name all the time since it was found.
-    #[inline]
-    pub fn still(&self, found: Found) -> bool {
-        self.atoms.get(found.atom).is_some_and(|atom| atom.stands(found.version))
     }
 
     /// Hands the bytes of an atom's name to `each`, in pieces. Whoever calls this without the lock has to find out
@@ -229,15 +264,27 @@ impl Names {
 
     /// The hash of an atom's name, without a copy of the heap's.
     fn hash_of(&self, atom: u32) -> u64 {
-        let (mut name, mut length) = ([0; MAX_NAME], 0);
+        let length = self.atoms.get(atom).map_or(0, |slot| slot.length.load(Ordering::Relaxed)) as usize;
+        // Most names are short, and the longest take a while to make room for.
+        if length <= INLINE_BYTES {
+            self.hash_in(atom, &mut [0; INLINE_BYTES])
+        } else {
+            self.hash_in(atom, &mut [0; MAX_NAME])
+        }
+    }
+
+    #[inline(never)]
+    fn hash_in(&self, atom: u32, room: &mut [u8]) -> u64 {
+        let mut length = 0;
         self.bytes(atom, |piece| {
-            name[length..length + piece.len()].copy_from_slice(piece);
+            room[length..length + piece.len()].copy_from_slice(piece);
             length += piece.len();
         });
-        hash(&name[..length])
+        hash(&room[..length])
     }
 
     /// The atom of a name, if it has one.
+    #[inline(never)]
     pub fn known(&self, name: &[u8]) -> Option<u32> {
         self.probe(self.run().as_slice(), hash(name), name).map(|found| found.atom)
     }
@@ -318,10 +365,9 @@ impl Names {
         let Some(slot) = self.atoms.get(atom) else { return };
         let hash = self.hash_of(atom);
         let index = self.run();
-        let mask = index.len().wrapping_sub(1);
         let wanted = (hash >> 32) << 32 | u64::from(atom);
-        for step in 0..index.len() {
-            let place = &index.as_slice()[(hash as usize).wrapping_add(step) & mask];
+        for at in places(hash, index.len()) {
+            let place = &index.as_slice()[at];
             if place.load(Ordering::Relaxed) == wanted {
                 place.store(GAP, Ordering::Release);
                 break;
@@ -382,8 +428,7 @@ impl Names {
         for entry in old.as_slice() {
             let entry = entry.load(Ordering::Relaxed);
             if entry != 0 && entry != GAP {
-                let atom = entry as u32;
-                insert(new.as_slice(), self.hash_of(atom), atom);
+                insert(new.as_slice(), entry, entry as u32);
             }
         }
         counts.filled = counts.live;
@@ -410,14 +455,18 @@ impl NameCounts {
     }
 }
 
+/// The places where a name with this hash may stand, in the order in which they are looked at: by the upper bits, which every
+/// entry has, so that the table grows without hashing a name again.
+#[inline(always)]
+fn places(hash: u64, count: usize) -> impl Iterator<Item = usize> {
+    let first = if count == 0 { 0 } else { (hash >> (64 - count.trailing_zeros())) as usize };
+    (first..first + count).map(move |at| at & count.wrapping_sub(1))
+}
+
 fn insert(index: &[AtomicU64], hash: u64, atom: u32) {
-    let mask = index.len().wrapping_sub(1);
-    for step in 0..index.len() {
-        let place = &index[(hash as usize).wrapping_add(step) & mask];
-        if place.load(Ordering::Relaxed) == 0 {
-            place.store((hash >> 32) << 32 | u64::from(atom), Ordering::Release);
-            return;
-        }
+    let free = places(hash, index.len()).find(|at| index[*at].load(Ordering::Relaxed) == 0);
+    if let Some(at) = free {
+        index[at].store((hash >> 32) << 32 | u64::from(atom), Ordering::Release);
     }
 }
 
@@ -429,9 +478,9 @@ mod tests {
     const CRAFTED: usize = 160;
     const BITS: u32 = 8;
 
-    /// Names whose hashes under this key agree in the low bits, which are where a table begins to look.
+    /// Names whose hashes under this key agree in the upper bits, which are where a table begins to look.
     fn crafted(key: &ahash::RandomState) -> Vec<String> {
-        let hash = |name: &String| key.hash_one(name.as_bytes()) & ((1 << BITS) - 1);
+        let hash = |name: &String| key.hash_one(name.as_bytes()) >> (64 - BITS);
         let all = || (0..).map(|number: u64| format!("name{number}"));
         let wanted = all().next().map(|first| hash(&first));
         all().filter(|name| Some(hash(name)) == wanted).take(CRAFTED).collect()
@@ -440,9 +489,10 @@ mod tests {
     /// How many places past the first one have to be looked at, to find each of the names once.
     fn steps(index: &[AtomicU64], hashes: &[u64]) -> usize {
         let mask = index.len() - 1;
+        let first = |hash| places(hash, index.len()).next().unwrap_or(0);
         let entries = index.iter().map(|entry| entry.load(Ordering::Relaxed)).enumerate();
         let taken = entries.filter(|(_, entry)| *entry != 0);
-        taken.map(|(place, entry)| place.wrapping_sub(hashes[entry as u32 as usize - 1] as usize) & mask).sum()
+        taken.map(|(place, entry)| place.wrapping_sub(first(hashes[entry as u32 as usize - 1])) & mask).sum()
     }
 
     #[test]

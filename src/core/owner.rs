@@ -50,7 +50,9 @@ pub fn check_text(what: &str, text: &str, limit: usize) -> Result<()> {
             format!("{what}: {} bytes are too long (the limit is {limit})", text.len()),
         ));
     }
-    if let Some((offset, found)) = text.char_indices().find(|(_, found)| found.is_control()) {
+    if !text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        && let Some((offset, found)) = text.char_indices().find(|(_, found)| found.is_control())
+    {
         return Err(Error::new(
             Status::ERROR_INVALID_NAME,
             what,

@@ -169,6 +169,8 @@ pub(crate) struct Partitions {
     /// Sequence numbers with the partitions' indices; `NONE` in the place of one that went.
     order: Vec<(u64, u32)>,
     gone_of_order: usize,
+    /// What a clear left of it.
+    old_order: Vec<(u64, u32)>,
     next_sequence: u64,
     /// How many of `slots` a clear left behind, and where to look for the next one.
     left_behind: usize,
@@ -177,6 +179,8 @@ pub(crate) struct Partitions {
     free_configurations: Vec<u32>,
     by_fields: HashMap<Fields, u32, ahash::RandomState>,
     next_owner_id: u64,
+    /// What the clocks said when a partition was last used: milliseconds since 1970, and the clock of idle time.
+    touched: (i64, u64),
     reserved_codes: Vec<u32>,
     /// What the reserved codes take, which is the registry's as long as it is there.
     reserved_code_bytes: usize,
@@ -200,6 +204,7 @@ impl Partitions {
             free: Vec::new(),
             order: Vec::new(),
             gone_of_order: 0,
+            old_order: Vec::new(),
             next_sequence: 0,
             left_behind: 0,
             cursor: 0,
@@ -207,6 +212,7 @@ impl Partitions {
             free_configurations: Vec::new(),
             by_fields: HashMap::with_hasher(KEYS.clone()),
             next_owner_id: 1,
+            touched: (i64::MIN, 0),
             reserved_codes: Vec::new(),
             reserved_code_bytes: 0,
             long_ticks: VecDeque::new(),
@@ -301,6 +307,7 @@ impl Partitions {
     /// now counts as used now: a clock that was put back keeps nothing for longer.
     pub fn set_clock(&mut self, milliseconds: Option<u64>) {
         let places = self.places;
+        self.touched.0 = i64::MIN;
         let (before, begun) = (self.now(), places.tick.load(Ordering::Relaxed).saturating_sub(1));
         self.end_tick(begun, before);
         places.standing.store(milliseconds.map_or(0, |standing| standing.saturating_add(1)), Ordering::Relaxed);
@@ -543,20 +550,26 @@ impl Partitions {
         self.places.first.store(self.next_sequence, Ordering::Relaxed);
         self.left_behind += self.count();
         self.cursor = 0;
-        (self.order, self.gone_of_order) = (Vec::new(), 0);
+        // Letting the memory of a long one go takes its time.
+        let order = std::mem::take(&mut self.order);
+        if order.capacity() > self.old_order.capacity() {
+            self.old_order = order;
+        }
+        self.gone_of_order = 0;
         self.structures = 0;
         self.make_global();
     }
 
     /// Whether a clear left partitions behind.
     pub fn is_left_behind(&self) -> bool {
-        self.left_behind > 0
+        self.left_behind > 0 || self.old_order.capacity() > 0
     }
 
     /// Takes back what a clear left behind: looks at so many partitions.
     pub fn reclaim(&mut self, steps: u32) {
         for _ in 0..steps {
             if self.left_behind == 0 {
+                self.old_order = Vec::new();
                 return;
             }
             self.cursor += 1;
@@ -690,13 +703,18 @@ impl Partitions {
 
     /// Notes that a partition was used now.
     pub fn touch(&mut self, index: u32) {
-        self.touch_at(index, clock::coarse_wall_ms());
+        self.touch_at(index, clock::wall_ms());
     }
 
     /// Notes that a partition was used now, which the caller has read off the exact clock.
     pub fn touch_at(&mut self, index: u32, wall_ms: i64) {
-        let now = self.now();
-        self.advance(now);
+        // Within the same millisecond the other clock says the same.
+        if self.touched.0 != wall_ms {
+            let now = self.now();
+            self.advance(now);
+            self.touched = (wall_ms, now);
+        }
+        let now = self.touched.1;
         if let Some(partition) = self.get_mut(index) {
             partition.last_used = now;
             partition.last_used_at = wall_ms.max(partition.created_at);

@@ -68,20 +68,20 @@ impl Places {
     }
 
     /// The partition that a label is of, if it is there.
-    #[inline]
+    #[inline(always)]
     pub fn partition_of(&self, atom: u32) -> Option<u32> {
         let index = self.by_label.get(atom)?.partition.load(Ordering::Relaxed).checked_sub(1)?;
         self.is_there(index).then_some(index)
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn is_there(&self, index: u32) -> bool {
         let there = |slot: &Slot| slot.sequence.load(Ordering::Relaxed) >= self.first.load(Ordering::Relaxed);
         index == GLOBAL_INDEX || self.slots.get(index).is_some_and(there)
     }
 
     /// What a tenant's code stands for, without the lock.
-    #[inline]
+    #[inline(always)]
     pub fn code(&self, code: &str) -> Code {
         if code.is_empty() || code == GLOBAL {
             return Code::Partition(GLOBAL_INDEX);
@@ -93,14 +93,14 @@ impl Places {
         };
         let reserved = self.by_label.get(found.atom).map_or(0, |label| label.means.load(Ordering::Relaxed)) & RESERVED;
         let partition = if reserved != 0 { Some(GLOBAL_INDEX) } else { self.partition_of(found.atom) };
-        if !self.labels.still(found) {
+        if !found.still() {
             return Code::Contended;
         }
         partition.map_or(Code::Unknown, Code::Partition)
     }
 
     /// Notes that a reader used a partition, once in a tick.
-    #[inline]
+    #[inline(always)]
     pub fn note(&self, index: u32) {
         let tick = self.tick.load(Ordering::Relaxed);
         if let Some(slot) = self.slots.get(index)

@@ -121,7 +121,7 @@ pub fn names(
 ///
 /// # Errors
 /// As [`list`].
-#[inline(always)]
+#[cold]
 pub fn get(owner: u64, kind: u32, name: &[u8]) -> crate::error::Result<u64> {
     let (registry, parts) = find(owner)?;
     let own = registry.lists.get(parts.index).ok_or_else(|| gone(registry, parts))?;
@@ -130,7 +130,7 @@ pub fn get(owner: u64, kind: u32, name: &[u8]) -> crate::error::Result<u64> {
         let answer = match registry.names.find(name) {
             // The atom has to have stood for this name all the while, else the entry is of another one.
             Lookup::Known(found) => match own.find(&ask, found.atom) {
-                Ok(_) if !registry.names.still(found) => Err(Miss::Contended),
+                Ok(_) if !found.still() => Err(Miss::Contended),
                 answer => answer,
             },
             Lookup::Unknown => own.kind(parts.generation).map(|_| None),
@@ -175,8 +175,14 @@ pub struct StructureSearch<'a> {
 }
 
 impl StructureSearch<'_> {
+    /// What a model of the structure is found by; `None` for no structure.
     #[inline(always)]
-    fn fits(&self, model: &ModelKey) -> bool {
+    pub(super) fn key(&self) -> Option<u32> {
+        (self.structure != 0).then(|| structure_key(self.structure, self.strict))
+    }
+
+    #[inline(always)]
+    pub(super) fn fits(&self, model: &ModelKey) -> bool {
         let outside = model.partition.load(Ordering::Relaxed) != GLOBAL_INDEX;
         let pass_over = self.pass_over | if outside { self.pass_over_outside_global } else { 0 };
         model.marks.load(Ordering::Relaxed) & pass_over == 0
@@ -203,6 +209,19 @@ impl From<Option<u32>> for Search {
 }
 
 impl Registry {
+    /// The handle of a model that was found under a version, if nothing has changed since. It is a use of its partition.
+    #[inline(always)]
+    pub(super) fn found(&'static self, handle: u64, version: u64, model: u32) -> Option<u64> {
+        let word = self.models.get(model)?.load(Ordering::Relaxed);
+        let partition = self.keys.get(model)?.partition.load(Ordering::Relaxed);
+        if !self.changes.unchanged(version) || self.handle() != handle {
+            return None;
+        }
+        self.places.note(partition);
+        let parts = Parts { registry: self.number, index: model, generation: word as u32 & GENERATION_MASK };
+        Some(handle::encode(Tag::Model, parts))
+    }
+
     /// Searches without the lock; gives the model's handle, 0 where there is none, and `None` where it takes the lock.
     ///
     /// # Errors
@@ -223,20 +242,17 @@ impl Registry {
                 Search::Model(model) => Some(model),
                 Search::Nothing => None,
             };
-            let word = found.and_then(|model| self.models.get(model)).map_or(0, |slot| slot.load(Ordering::Relaxed));
-            let partition =
-                found.and_then(|model| self.keys.get(model)).map(|key| key.partition.load(Ordering::Relaxed));
-            if !self.changes.unchanged(version) {
-                std::hint::spin_loop();
-                continue;
-            }
+            let answer = match found {
+                Some(model) => self.found(handle, version, model),
+                None => self.changes.unchanged(version).then_some(0),
+            };
             if self.handle() != handle {
                 super::registry::resolve(handle)?;
             }
-            let (Some(model), Some(partition)) = (found, partition) else { return Ok(Some(0)) };
-            self.places.note(partition);
-            let parts = Parts { registry: self.number, index: model, generation: word as u32 & GENERATION_MASK };
-            return Ok(Some(handle::encode(Tag::Model, parts)));
+            if answer.is_some() {
+                return Ok(answer);
+            }
+            std::hint::spin_loop();
         }
         Ok(None)
     }
@@ -247,7 +263,7 @@ impl Registry {
 /// # Errors
 /// The status of a null, wrong, foreign, forged or stale handle; `ERROR_TOO_LONG` and `ERROR_INVALID_NAME` for the
 /// tenant's code; `ERROR_POISONED`.
-#[inline(always)]
+#[inline(never)]
 pub fn find_model(registry: u64, tenant: Option<&str>, name: &[u8]) -> crate::error::Result<u64> {
     let handle = registry;
     let registry = super::registry::resolve(handle)?;
@@ -268,7 +284,7 @@ pub fn find_model(registry: u64, tenant: Option<&str>, name: &[u8]) -> crate::er
             Some(Code::Contended) => return Search::Contended,
         };
         // The atom has to have stood for this name all the while.
-        if registry.names.still(atom) { model.into() } else { Search::Contended }
+        if atom.still() { model.into() } else { Search::Contended }
     })?;
     match found {
         Some(model) => Ok(model),
@@ -281,7 +297,7 @@ pub fn find_model(registry: u64, tenant: Option<&str>, name: &[u8]) -> crate::er
 ///
 /// # Errors
 /// As [`find_model`].
-#[inline(always)]
+#[inline(never)]
 pub fn find_structure(
     registry: u64,
     ask: &StructureSearch<'_>,
@@ -290,10 +306,7 @@ pub fn find_structure(
     let handle = registry;
     let registry = super::registry::resolve(handle)?;
     check_code(ask.tenant)?;
-    if ask.structure == 0 {
-        return Ok(0);
-    }
-    let key = structure_key(ask.structure, ask.strict);
+    let Some(key) = ask.key() else { return Ok(0) };
     let (index, keys) = (&registry.by_structure, &registry.keys);
     let found = registry.search(handle, || {
         let fits = |model: u32| keys.get(model).is_some_and(|key| ask.fits(key));
@@ -327,6 +340,14 @@ pub fn find_structure(
         registry.counters.reuse();
     }
     Ok(model)
+}
+
+/// Counts a model that was found by its structure.
+#[inline(always)]
+pub fn count_reuse(registry: u64) {
+    if let Ok(registry) = super::registry::find(registry) {
+        registry.counters.reuse();
+    }
 }
 
 impl Locked {

@@ -275,7 +275,7 @@ fn new_number(numbers: &mut Numbers) -> Result<u32> {
         by_name: Index::new(By::Name),
         by_structure: Index::new(By::Structure),
         places: Places::new(),
-        changes: Line(Changes::new()),
+        changes: Line(Changes::default()),
         counters: Counters::new(),
         number,
         has_release_queue: AtomicBool::new(false),
@@ -306,7 +306,7 @@ pub fn resolve(value: u64) -> Result<&'static Registry> {
 }
 
 #[inline(always)]
-fn find(value: u64) -> std::result::Result<&'static Registry, Status> {
+pub(super) fn find(value: u64) -> std::result::Result<&'static Registry, Status> {
     let (number, generation) = handle::decode_registry(value)?;
     let registry = by_number(number).ok_or(Status::ERROR_FOREIGN_HANDLE)?;
     let current = registry.generation.load(Ordering::Acquire);

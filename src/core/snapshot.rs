@@ -146,12 +146,15 @@ impl Snapshot {
 impl Locked {
     /// Holds a list of an owner's: the same snapshot as before while nothing changed.
     pub fn hold_list(&mut self, owner: u32, kind: u32, which: Which) -> Result<u64> {
-        self.build(owner, which == Which::On);
         let known = self.owners[owner as usize].kind;
+        let finds = kind == super::list::ANY_KIND || kind == known;
+        if finds {
+            self.build(owner, which == Which::On);
+        }
         let parted = which == Which::On && self.owners[owner as usize].lists_differ;
         let list = if parted { self.list_on(owner) } else { self.list_of(owner) }.ok_or(Status::ERROR_INTERNAL)?;
         let stamp = list.stamp(self.registry.word.load(Ordering::Relaxed));
-        if kind != super::list::ANY_KIND && kind != known {
+        if !finds {
             let snapshot = self.snapshot_of(Vec::new(), Stamp { stamp: 0, ..stamp }, owner)?;
             return self.hand_out(snapshot);
         }

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Weak;
 
-use crate::error::Result;
-use crate::schema::Schema;
+use crate::error::{Result, Status};
 
 use super::due::{Due, UserData};
 use super::index::{IndexCounts, OldIndex};
@@ -13,6 +12,7 @@ use super::names::{KEYS, NameCounts};
 use super::partition::{NO_LABEL, Partitions};
 use super::places::Places;
 use super::registry::Options;
+use super::schemas::Schemas;
 use super::snapshot::Snapshot;
 use super::sweeper::Record;
 use super::watcher::Watcher;
@@ -25,8 +25,6 @@ pub(crate) struct ModelRecord {
     /// Who holds the model: the registry (1), each held snapshot, and the host's holds together (1). While the record is
     /// free: 0.
     pub references: u32,
-    /// Holds of the host's own.
-    pub holds: u32,
     /// Index of the data source, or `NONE`.
     pub data_source: u32,
     /// Index of the app, or of the owner of a host's kind, or `NONE`.
@@ -44,11 +42,28 @@ pub(crate) struct ModelRecord {
     pub previous: u32,
     pub next: u32,
     pub registered_at: i64,
-    pub schema: Option<Arc<Schema>>,
-    /// A box of a box: most models have none, and a text takes two words.
-    pub settings: Option<Box<Box<str>>>,
     pub user_data: UserData,
+    /// The number of the schema, or `NONE`.
+    pub schema: u32,
+    /// Whether there is an [`Extra`] of the model.
+    pub has_extra: bool,
+}
+
+/// What few models have.
+#[derive(Default)]
+pub(crate) struct Extra {
+    /// Settings of its own.
+    pub settings: Option<Box<str>>,
+    /// What is to be done with `user_data` when it is due.
     pub due: Option<Box<Due>>,
+    /// Holds of the host's own.
+    pub holds: u32,
+}
+
+impl Extra {
+    fn is_nothing(&self) -> bool {
+        self.settings.is_none() && self.due.is_none() && self.holds == 0
+    }
 }
 
 /// The rows that models stand in.
@@ -66,7 +81,6 @@ impl ModelRecord {
     pub fn free() -> Self {
         ModelRecord {
             references: 0,
-            holds: 0,
             data_source: NONE,
             app: NONE,
             position_on: NONE,
@@ -77,10 +91,9 @@ impl ModelRecord {
             previous: NONE,
             next: NONE,
             registered_at: 0,
-            schema: None,
-            settings: None,
             user_data: UserData(std::ptr::null_mut()),
-            due: None,
+            schema: NONE,
+            has_extra: false,
         }
     }
 
@@ -94,12 +107,6 @@ impl ModelRecord {
             Link::Previous => &mut self.previous,
             Link::Next => &mut self.next,
         }
-    }
-
-    /// The model's settings: its own, else those of its schema, else none.
-    pub fn settings(&self) -> &str {
-        let of_schema = || self.schema.as_ref().map_or("", |schema| schema.settings());
-        self.settings.as_ref().map_or_else(of_schema, |settings| &***settings)
     }
 
     /// The index of the one that owns the model: the app where there is one, else the data source, else `NONE`.
@@ -189,9 +196,9 @@ pub(crate) struct State {
     pub by_structure: IndexCounts,
     /// What clears left of the indices.
     pub old_indices: Vec<OldIndex>,
-    /// How many models of the registry use a schema.
-    pub schemas: HashMap<usize, u32, ahash::RandomState>,
-    pub schema_bytes: usize,
+    pub schemas: Schemas,
+    /// What few models have, by their indices.
+    extras: HashMap<u32, Extra, ahash::RandomState>,
     pub text_bytes: usize,
     pub run_bytes: usize,
     pub snapshot_bytes: usize,
@@ -240,8 +247,8 @@ impl Default for State {
             by_name: IndexCounts::default(),
             by_structure: IndexCounts::default(),
             old_indices: Vec::new(),
-            schemas: HashMap::with_hasher(KEYS.clone()),
-            schema_bytes: 0,
+            schemas: Schemas::default(),
+            extras: HashMap::with_hasher(KEYS.clone()),
             text_bytes: 0,
             run_bytes: 0,
             snapshot_bytes: 0,
@@ -261,6 +268,51 @@ impl Default for State {
 }
 
 impl State {
+    /// What few models have, of one.
+    pub fn extra(&self, model: u32) -> Option<&Extra> {
+        let has = self.models.get(model as usize).is_some_and(|record| record.has_extra);
+        if has { self.extras.get(&model) } else { None }
+    }
+
+    /// Makes sure that one more model can have what few have.
+    ///
+    /// # Errors
+    /// `ERROR_OUT_OF_MEMORY`.
+    pub fn reserve_extra(&mut self) -> Result<()> {
+        self.extras.try_reserve(1).map_err(|_| Status::ERROR_OUT_OF_MEMORY.into())
+    }
+
+    /// Changes what few models have, of one; where it had nothing of that, [`State::reserve_extra`] made room.
+    pub fn change_extra<T>(&mut self, model: u32, change: impl FnOnce(&mut Extra) -> T) -> T {
+        let extra = self.extras.entry(model).or_default();
+        let changed = change(extra);
+        let has = !extra.is_nothing();
+        if !has {
+            self.extras.remove(&model);
+        }
+        self.models[model as usize].has_extra = has;
+        changed
+    }
+
+    /// Takes out what few models have, of one.
+    pub fn take_extra(&mut self, model: u32) -> Extra {
+        if std::mem::take(&mut self.models[model as usize].has_extra) {
+            self.extras.remove(&model).unwrap_or_default()
+        } else {
+            Extra::default()
+        }
+    }
+
+    /// What that takes, in bytes.
+    pub fn extra_bytes(&self) -> usize {
+        self.extras.len() * size_of::<(u32, Extra)>()
+    }
+
+    /// Gives memory back that nothing needs now.
+    pub fn shrink_extras(&mut self) {
+        self.extras.shrink_to_fit();
+    }
+
     /// Whether nothing is left of the registries that had this number.
     pub fn is_clean(&self) -> bool {
         self.used_records == 0 && self.snapshot_bytes == 0

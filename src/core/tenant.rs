@@ -113,10 +113,11 @@ impl Locked {
         self.partitions.shrink();
         let registry = self.registry;
         registry.names.discard(&mut self.names);
-        registry.by_name.shrink(&self.by_name, &registry.changes);
-        registry.by_structure.shrink(&self.by_structure, &registry.changes);
+        registry.by_name.shrink(&mut self.by_name, &registry.changes);
+        registry.by_structure.shrink(&mut self.by_structure, &registry.changes);
         self.old_indices.shrink_to_fit();
-        self.schemas.shrink_to_fit();
+        self.schemas.shrink();
+        self.shrink_extras();
     }
 
     /// Ends the registry: releases its owners and forgets its models.
@@ -347,6 +348,7 @@ impl Locked {
         Memory {
             models: bytes(
                 self.used_records as usize * size_of::<super::state::ModelRecord>()
+                    + self.extra_bytes()
                     + self.with_destructor as usize * size_of::<Due>(),
             ),
             indices: bytes(
@@ -357,7 +359,7 @@ impl Locked {
             owners: bytes(owners * size_of::<super::state::OwnerRecord>()),
             lists: bytes((owners + self.parted_owners as usize) * size_of::<super::list::List>() + self.run_bytes),
             names: bytes(self.names.bytes() + partitions.label_bytes()),
-            schemas: bytes(self.schema_bytes),
+            schemas: bytes(self.schemas.bytes()),
             snapshots: bytes(self.snapshot_bytes),
             tenants: bytes(partitions.bytes()),
             texts: bytes(self.text_bytes),

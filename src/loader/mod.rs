@@ -126,6 +126,9 @@ pub struct PlanCounts {
 pub fn read_application(dir: &Path, options: &LoadOptions) -> Result<Plan> {
     let environment = environment(options)?;
     let metadata = std::fs::metadata(dir).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::OutOfMemory {
+            return Status::ERROR_OUT_OF_MEMORY.into();
+        }
         let message = format!("the directory {} cannot be read: {error}; check the path", dir.display());
         Error::new(Status::ERROR_IO, dir.to_string_lossy(), message)
     })?;

@@ -40,6 +40,8 @@ pub(super) fn read(dir: &Path, counts: &mut PlanCounts, problems: &mut Problems)
     let names = match file_names(&models) {
         Ok(names) => names,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // No problem of the directory, which another try may find in order.
+        Err(error) if error.kind() == io::ErrorKind::OutOfMemory => return Err(Status::ERROR_OUT_OF_MEMORY.into()),
         Err(error) => {
             let message = format!("cannot be read: {error}; check that it is a directory and may be read");
             problems.note("models", Error::new(Status::ERROR_IO, "models", message))?;

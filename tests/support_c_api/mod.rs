@@ -6,10 +6,13 @@
 // Each test file uses a part of this module.
 #![allow(dead_code, unused_imports)]
 
+pub mod arguments;
 mod asking;
 pub mod naive;
 mod owners;
 mod random;
+pub mod scarce;
+pub mod state;
 mod sweeping;
 pub mod table;
 pub mod watching;
@@ -19,7 +22,7 @@ pub use asking::*;
 pub use owners::*;
 pub use random::Random;
 pub use sweeping::*;
-pub use witness::Witness;
+pub use witness::{Witness, with_an_alarm, witnessed};
 
 use std::ffi::{CStr, c_char};
 use std::mem::{MaybeUninit, size_of};

@@ -20,14 +20,20 @@ pub struct Declared {
     pub has_error: bool,
 }
 
-/// What the header declares.
-pub fn declared() -> Vec<Declared> {
+/// The header without its comments.
+fn header() -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/include/modelreg.h");
     let mut text = std::fs::read_to_string(path).expect("the header can be read");
     while let Some(begin) = text.find("/*") {
         let end = text[begin..].find("*/").expect("a comment ends") + begin + 2;
         text.replace_range(begin..end, " ");
     }
+    text
+}
+
+/// What the header declares.
+pub fn declared() -> Vec<Declared> {
+    let text = header();
     let mut functions = Vec::new();
     for (at, _) in text.match_indices("mreg_") {
         let name: String = text[at..].chars().take_while(|one| one.is_ascii_alphanumeric() || *one == '_').collect();
@@ -46,6 +52,42 @@ pub fn declared() -> Vec<Declared> {
         functions.push(Declared { name, parameters, has_error });
     }
     functions
+}
+
+/// A field of a struct as the header declares it.
+#[derive(Clone, Debug)]
+pub struct Field {
+    pub kind: String,
+    pub name: String,
+    /// Where it lies, in bytes.
+    pub offset: usize,
+}
+
+/// The fields of the header's structs that the host fills in, laid out as C does.
+pub fn fields() -> BTreeMap<String, Vec<Field>> {
+    let mut structs = BTreeMap::new();
+    for part in header().split("typedef struct ").skip(1) {
+        let Some((name, body)) = part.split_once('{') else { continue };
+        let name = name.trim().to_owned();
+        if !name.ends_with("_options") {
+            continue;
+        }
+        let body = body.split('}').next().expect("a struct ends");
+        let mut offset: usize = 0;
+        let fields = body.split(';').filter(|field| !field.trim().is_empty()).map(|field| {
+            let Parameter { kind, name } = parameter(field);
+            let (size, align) = match kind.as_str() {
+                "uint32_t" => (4, 4),
+                "mreg_text" => (16, 8),
+                _ => (8, 8),
+            };
+            let at = offset.next_multiple_of(align);
+            offset = at + size;
+            Field { kind, name, offset: at }
+        });
+        structs.insert(name, fields.collect());
+    }
+    structs
 }
 
 fn parameter(text: &str) -> Parameter {

@@ -1,8 +1,8 @@
 //! A destructor that is watched: how often it ran, and on which thread.
 
 use std::ffi::c_void;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
 
 type Action = Box<dyn Fn() + Send + Sync>;
@@ -36,6 +36,11 @@ impl Witness {
         *self.thread.lock().expect("no destructor panics")
     }
 
+    /// Forgets that it ran, for one that is used again.
+    pub fn reset(&self) {
+        self.runs.store(0, Ordering::SeqCst);
+    }
+
     pub fn pointer(&self) -> *mut c_void {
         std::ptr::from_ref(self).cast_mut().cast()
     }
@@ -53,4 +58,23 @@ pub unsafe extern "C-unwind" fn witnessed(user_data: *mut c_void) {
     if let Some(action) = &witness.action {
         action();
     }
+}
+
+/// Fails the process when a destructor waits for a lock of the library.
+pub fn with_an_alarm(work: impl FnOnce()) {
+    let done = Arc::new(AtomicBool::new(false));
+    let seen = done.clone();
+    let watch = std::thread::spawn(move || {
+        for _ in 0..600 {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            if seen.load(Ordering::SeqCst) {
+                return;
+            }
+        }
+        eprintln!("a call of the host hangs");
+        std::process::abort();
+    });
+    work();
+    done.store(true, Ordering::SeqCst);
+    watch.join().expect("the watch ends");
 }
