@@ -35,7 +35,8 @@ struct place {
     uint64_t length;
 };
 
-enum { STRUCTURES = 10, TENANT_ROOM = 64 };
+/** `BATCH` is how many questions one call asks, where it can ask many. */
+enum { STRUCTURES = 10, TENANT_ROOM = 64, BATCH = 256 };
 
 /**
  * Functions that an implementation has no counterpart for are NULL, and their rows are left out. Those that ask answer
@@ -68,6 +69,9 @@ struct implementation {
     uint64_t (*list_chain)(void *self, const uint64_t *owners, size_t count, uint64_t *room, size_t capacity);
     uint64_t (*get_many)(void *self, const struct order *questions, size_t count);
     uint64_t (*get_chain)(void *self, const struct order *questions, size_t count);
+    /** As `list_many` and `get_many`, where many can be asked in one call. `room` is for `BATCH` lists. */
+    uint64_t (*list_batch)(void *self, const uint64_t *owners, size_t count, uint64_t *room, size_t capacity);
+    uint64_t (*get_batch)(void *self, const struct order *questions, size_t count);
 
     /** How many of the handles are valid. */
     uint64_t (*owners_valid)(void *self, const uint64_t *owners, size_t count);

@@ -21,6 +21,18 @@ static void list_chain(struct bench *bench)
     answer = bench->with->list_chain(bench->self, bench->walk, bench->walk_length, bench->room, bench->models_each);
 }
 
+static uint64_t *batch_room;
+
+static void list_batch(struct bench *bench)
+{
+    answer = bench->with->list_batch(bench->self, bench->walk, bench->walk_length, batch_room, BATCH * bench->models_each);
+}
+
+static void get_batch(struct bench *bench)
+{
+    answer = bench->with->get_batch(bench->self, bench->questions, bench->question_count);
+}
+
 static void get_all(struct bench *bench)
 {
     answer = bench->with->get_many(bench->self, bench->questions, bench->question_count);
@@ -63,13 +75,44 @@ static void find_structures_in_tenant(struct bench *bench)
     answer = bench->with->find_structure_in_tenant(bench->self, places, bench->question_count);
 }
 
-static void measure(struct bench *bench, const char *operation, pass *once, size_t count, uint64_t expected)
+static double measured(struct bench *bench, const char *operation, pass *once, size_t count, uint64_t expected)
 {
     double took = per_operation(bench, once, count);
     if (answer != expected)
         fprintf(stderr, "%s: %s\n", bench->with->name, operation);
     must(answer == expected, "what was measured answered as it should");
-    row(bench, operation, "ns", took);
+    return took;
+}
+
+static void measure(struct bench *bench, const char *operation, pass *once, size_t count, uint64_t expected)
+{
+    row(bench, operation, "ns", measured(bench, operation, once, count, expected));
+}
+
+/* Many in one call against one in each, in turn, so that what else the machine does hits both alike. */
+static void measure_batch(struct bench *bench, const char *operation, pass *batch, pass *single, size_t count,
+                          uint64_t expected)
+{
+    enum { TURNS = 5 };
+    double many[TURNS], times[TURNS];
+    char name[64];
+    for (int turn = 0; turn < TURNS; turn++) {
+        double one = measured(bench, operation, single, count, expected);
+        many[turn] = measured(bench, operation, batch, count, expected);
+        times[turn] = one / many[turn];
+    }
+    snprintf(name, sizeof name, "%s, many in one call", operation);
+    row(bench, name, "ns", median(many, TURNS));
+    snprintf(name, sizeof name, "%s: one by one to many in one call", operation);
+    row(bench, name, "times", median(times, TURNS));
+}
+
+static void measure_batches(struct bench *bench)
+{
+    batch_room = need(calloc(BATCH * bench->models_each, sizeof *batch_room));
+    measure_batch(bench, "list", list_batch, list_all, bench->walk_length, bench->walk_sum);
+    measure_batch(bench, "look up", get_batch, get_all, bench->question_count, bench->question_sum);
+    free(batch_room);
 }
 
 static void measure_misses(struct bench *bench)
@@ -157,6 +200,8 @@ void measure_reads(struct bench *bench)
     measure(bench, "list latency", list_chain, bench->walk_length, bench->walk_sum);
     measure(bench, "look up", get_all, bench->question_count, bench->question_sum);
     measure(bench, "look up latency", get_chain, bench->question_count, bench->question_sum);
+    if (bench->with->list_batch)
+        measure_batches(bench);
     measure_misses(bench);
     if (bench->random_names)
         measure_other_names(bench);

@@ -952,6 +952,75 @@ mreg_status mreg_owner_hold_models_on(mreg_owner owner,
                                       mreg_snapshot *snapshot,
                                       mreg_error *error);
 
+/**
+ * Copies the handles of the models that each of many owners has, the list of the first owner before that of the second
+ * and so on, each in the order of registration.
+ *
+ * It answers as one `mreg_owner_models` for each owner would. Where there are more owners than the machine's caches have
+ * room for it takes half the time or less: while one list is copied, the next ones are on their way from memory.
+ *
+ * `counts` has room for `owner_count` numbers: `counts[i]` is how many models `owners[i]` has. `*count` is how many there
+ * are in all, the sum of them. As many handles as `capacity` has room for are copied, so the last list that is copied may
+ * be cut; `counts` and `*count` are right in any case, and `(NULL, 0)` asks for them alone. `kind` as in
+ * `mreg_owner_models`, for all of them. An owner may be asked for more than once.
+ *
+ * `stamps` and `statuses` may be NULL, or have room for `owner_count` each: `stamps[i]` is the stamp of the list of
+ * `owners[i]`, and `statuses[i]` the status that `mreg_owner_models` would give for it. An owner that is not valid
+ * changes nothing for the others, and does not make the call fail: it has a count of 0, a stamp of zeros, and its status.
+ *
+ * Each list is as it was at one moment, which is not the same moment for all: who needs that compares the stamps with the
+ * freshness words. The owners may be of several registries. The arrays for results must not overlap, nor `owners`.
+ *
+ * The handles hold nothing, as those of `mreg_owner_models`.
+ *
+ * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_TOO_LONG` for an absurd `owner_count` or
+ * `capacity`; nothing is written then but 0 to `*count`. Any thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_models_many(const mreg_owner *owners,
+                                   size_t owner_count,
+                                   uint32_t kind,
+                                   mreg_model *models,
+                                   size_t capacity,
+                                   size_t *counts,
+                                   mreg_stamp *stamps,
+                                   mreg_status *statuses,
+                                   size_t *count,
+                                   mreg_error *error);
+
+/**
+ * The models of many names that owners have: `models[i]` is the model of the name `names[i]` that `owners[i]` has,
+ * `MREG_NULL` where it has none, which is no error.
+ *
+ * It answers as one `mreg_owner_get` for each would. Where there are more owners than the machine's caches have room for
+ * it takes half the time or less: while one is answered, what the next ones need is on its way from memory. What lies in
+ * the caches is found as fast by single calls.
+ *
+ * `owner_count` and `name_count` are equal; or one of them is 1, and that owner is asked for every name, or every owner
+ * for that name. `models` has room for the larger number of them (for none, where the other one is 0). `kind` as in
+ * `mreg_owner_models`, for all of them.
+ *
+ * `statuses` may be NULL, or have as much room as `models`: `statuses[i]` is the status that `mreg_owner_get` would give.
+ * An owner that is not valid and a name that cannot be one change nothing for the others, and do not make the call fail:
+ * they have `MREG_NULL`, and their status.
+ *
+ * Each answer is of a moment of its own. The owners may be of several registries. The arrays for results must not
+ * overlap, nor `owners` and `names`.
+ *
+ * The handles hold nothing: a model may be gone when its handle is used.
+ *
+ * Errors: `MREG_ERROR_NULL_POINTER`, `MREG_ERROR_UNALIGNED_POINTER`, `MREG_ERROR_TOO_LONG` for an absurd `owner_count` or
+ * `name_count`, `MREG_ERROR_INVALID_ARGUMENT` where neither number is 1 and they differ; nothing is written then. Any
+ * thread. Since 0.1.0.
+ */
+mreg_status mreg_owner_get_many(const mreg_owner *owners,
+                                size_t owner_count,
+                                uint32_t kind,
+                                const mreg_text *names,
+                                size_t name_count,
+                                mreg_model *models,
+                                mreg_status *statuses,
+                                mreg_error *error);
+
 /* ====================================================================================================
  * Model: a named record with a schema, settings and the host's pointer
  * ==================================================================================================== */

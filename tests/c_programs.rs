@@ -146,11 +146,15 @@ fn the_examples_run() {
 fn the_tests_in_c_run() {
     let mut cases: Vec<Case> = sources("tests/c", &["c", "cpp"]).into_iter().map(Case::new).collect();
     cases.retain(|case| {
-        let is_left_out = case.name.starts_with("hooks_") && !cfg!(feature = "test-hooks");
-        if is_left_out {
-            say(&format!("skipped: {} because the library is built without the feature test-hooks", case.name));
-        }
-        !is_left_out
+        let because = if case.name.starts_with("hooks_") && !cfg!(feature = "test-hooks") {
+            "the library is built without the feature test-hooks"
+        } else if case.name == "two_copies" && cfg!(feature = "small-generations") {
+            "with three bits two copies begin to count generations at one number every eighth time"
+        } else {
+            return true;
+        };
+        say(&format!("skipped: {} because {because}", case.name));
+        false
     });
     run_all("tests-in-c", cases);
 }

@@ -52,13 +52,13 @@ const NULL_IS_NOTHING: [&str; 11] = [
     "mreg_log_set",
 ];
 
-/// Functions without a handle that take zero for everything: the empty text, and a text that is not wanted.
-const ZERO_IS_TAKEN: [&str; 2] = ["mreg_tenant_set_current", "mreg_tenant_current"];
+/// Functions without a handle that take zero for everything: the empty text, a text that is not wanted, no questions.
+const ZERO_IS_TAKEN: [&str; 3] = ["mreg_tenant_set_current", "mreg_tenant_current", "mreg_owner_get_many"];
 
 /// Pointers that may be NULL.
 fn may_be_null(function: &str, parameter: &Parameter) -> bool {
     match parameter.name.as_str() {
-        "length" | "stamp" | "dropped" | "user_data" if parameter.kind != "void **" => true,
+        "length" | "stamp" | "stamps" | "statuses" | "dropped" | "user_data" if parameter.kind != "void **" => true,
         "count" => function == "mreg_registry_leak_report",
         "owner" | "data_source" | "app" => function == "mreg_model_owners",
         "options" => {
@@ -179,7 +179,7 @@ fn an_unaligned_pointer_for_every_pointer() {
                 continue;
             }
             for by in [1, 2, 4] {
-                if by == 4 && parameter.kind == "uint32_t *" {
+                if by == 4 && matches!(parameter.kind.as_str(), "uint32_t *" | "mreg_status *") {
                     continue;
                 }
                 let fixture = Fixture::new();
@@ -260,6 +260,25 @@ fn every_wrong_handle_for_every_handle() {
     }
     assert!(tried > 900, "{tried}");
     assert_eq!(left, Vec::<String>::new(), "results are null, 0 or false when the call fails");
+}
+
+#[test]
+fn every_wrong_handle_among_many() {
+    let (other, stale) = (Fixture::new(), Fixture::new().end());
+    let fixture = Fixture::new();
+    let wrong = wrong_handles("mreg_owner", &fixture, &other, &stale);
+    // A good one before, between and after them.
+    let mut owners = vec![fixture.owner];
+    wrong.iter().for_each(|(handle, ..)| owners.extend([*handle, fixture.owner]));
+    let lists = models_many(&owners, ANY, owners.len());
+    let found = get_many(&owners, ANY, &[text("User")]).expect("answers");
+    for (at, owner) in owners.iter().enumerate() {
+        let expected = if at % 2 == 0 { OK } else { wrong[at / 2].1 };
+        let count = usize::from(expected == OK);
+        assert_eq!((lists.statuses[at], lists.counts[at]), (expected, count), "{owner:#x}");
+        assert_eq!(found[at], (fixture.model * count as u64, expected), "{owner:#x}");
+    }
+    assert_eq!(lists.models, vec![fixture.model; wrong.len() + 1]);
 }
 
 #[test]

@@ -50,9 +50,6 @@ const OUT_OF_MEMORY: i32 = 21;
 /// The largest piece that may end the process: what grows with what the host hands in is larger in these scenes.
 const SMALL: usize = 8 << 10;
 
-/// A table of partitions, configurations or labels that becomes larger with one more entry: docs/abi.md has it on its list.
-const KNOWN: [&str; 1] = ["an owner of kind 1 beside 63"];
-
 /// One call, and what it is about.
 struct Case {
     what: String,
@@ -155,9 +152,7 @@ fn refuse(case: &mut Case) -> (Tally, Vec<String>) {
                 End::Said(ENOUGH, _) => break,
                 End::Said(WITHOUT, _) => tally.did_without += 1,
                 End::Said(REFUSED, _) => tally.said_so += 1,
-                End::Aborted(bytes) if bytes <= SMALL || KNOWN.contains(&case.what.as_str()) => {
-                    tally.aborted.push(bytes)
-                }
+                End::Aborted(bytes) if bytes <= SMALL => tally.aborted.push(bytes),
                 other => wrong.push(format!("{}: request {requests}, {refuses:?}: {other:?}", case.what)),
             }
             // Each of the first ones; where there are many, they are much alike.

@@ -82,6 +82,7 @@ fn read_all(owner: mreg_owner, known: mreg_model) {
         mreg_owner_models_on(owner, 0, models.as_mut_ptr(), models.len(), &mut count, null_mut(), null_mut());
         mreg_owner_get(owner, 0, c"Short".as_ptr(), 5, &mut model, null_mut());
         mreg_owner_has(owner, 0, c"Another much longer name, 7".as_ptr(), 27, &mut has, null_mut());
+        read_many(owner);
         let status = mreg_owner_names(
             owner,
             0,
@@ -109,6 +110,28 @@ fn read_all(owner: mreg_owner, known: mreg_model) {
             assert_eq!(mreg_model_user_data(known, &mut user_data, null_mut()), 0);
             assert!(*user_data.cast::<u64>() >= 7, "what is held is there");
             assert_eq!(mreg_model_unhold(known, null_mut()), 0);
+        }
+    }
+}
+
+/// The same in calls with many questions: what is asked of memory in advance follows addresses as the answers do.
+///
+/// # Safety
+/// Any owner may be asked about.
+unsafe fn read_many(owner: mreg_owner) {
+    const ASKED: usize = 10;
+    let owners = [owner; ASKED];
+    let (mut models, mut counts, mut count) = ([0; 20 * ASKED], [0; ASKED], 0);
+    let names = [text("Short"), text("Another much longer name, 7")];
+    let mut found = [0; ASKED];
+    // SAFETY: the arrays have the room that is said, the rest are places for results.
+    unsafe {
+        let (room, capacity, each) = (models.as_mut_ptr(), models.len(), counts.as_mut_ptr());
+        let (stamps, statuses, error) = (null_mut(), null_mut(), null_mut());
+        mreg_owner_models_many(owners.as_ptr(), ASKED, 0, room, capacity, each, stamps, statuses, &mut count, error);
+        assert!(models[..count.min(capacity)].iter().all(|model| *model != 0), "lists have no gaps");
+        for name in &names {
+            mreg_owner_get_many(owners.as_ptr(), ASKED, 0, name, 1, found.as_mut_ptr(), statuses, error);
         }
     }
 }

@@ -170,7 +170,17 @@ pub(crate) unsafe fn text<'a>(pointer: *const c_char, length: usize, name: &str)
 }
 
 /// The bytes as text.
+#[inline(always)]
 pub(crate) fn check_utf8<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str> {
+    if bytes.is_ascii() {
+        // SAFETY: ASCII is UTF-8. The general check takes several times as long for a short name.
+        return Ok(unsafe { std::str::from_utf8_unchecked(bytes) });
+    }
+    check_any_utf8(bytes, name)
+}
+
+#[inline(never)]
+fn check_any_utf8<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str> {
     std::str::from_utf8(bytes).map_err(|error| {
         let offset = error.valid_up_to();
         Error::new(Status::ERROR_INVALID_UTF8, name, format!("{name}: not valid UTF-8 at byte {offset}")).at(

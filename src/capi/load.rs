@@ -245,7 +245,7 @@ pub unsafe extern "C-unwind" fn mreg_application_load(
                 return Err(args::unknown_flags(options.flags));
             }
             args::unused(options.reserved, "MREG_LOAD_OPTIONS_INIT")?;
-            let mut current = current::Code::NONE;
+            let mut current = None;
             let settings = LoadSettings {
                 environment: args::text_in(options.environment, "environment")?,
                 app_name: args::text_in(options.app_name, "app_name")?,

@@ -26,6 +26,10 @@ mod test_hooks;
 mod version;
 mod watcher;
 
+// Last, as the header has the functions in this order: many questions come after one.
+mod batch;
+
+pub use batch::*;
 pub use builder::*;
 pub use error::{mreg_error, mreg_error_init, mreg_status};
 pub use load::*;
@@ -181,8 +185,11 @@ struct Batch {
 /// As [`guard`], for work that can let go of what has a destructor: `work` lists it, whether it succeeds or fails, and
 /// names the registry by its handle. The caller has to call [`run_due`] with the batch afterwards.
 ///
+/// Not inlined, so that the frames of the C functions that use it are small and alike: see [`due::begin`].
+///
 /// # Safety
 /// As [`guard`].
+#[inline(never)]
 unsafe fn guard_due(
     error: *mut mreg_error,
     work: impl FnOnce(&mut DueList, &mut u64) -> Result<()>,

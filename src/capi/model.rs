@@ -153,7 +153,7 @@ unsafe fn register(
     if options.flags & !MREG_MODEL_STRICT != 0 {
         return Err(args::unknown_flags(options.flags));
     }
-    let mut current = current::Code::NONE;
+    let mut current = None;
     let new = NewModel {
         name: text(options.name, "name")?,
         data_source: options.data_source,
@@ -226,7 +226,7 @@ pub unsafe extern "C-unwind" fn mreg_model_move(
     // SAFETY: as the caller promises.
     let (status, batch) = unsafe {
         guard_due(error, |gone, of| {
-            let mut current = current::Code::NONE;
+            let mut current = None;
             let tenant = current::named_or_current(args::text(tenant, tenant_length, "tenant")?, &mut current);
             let (registry, parts) = model::find(model)?;
             *of = registry.handle();

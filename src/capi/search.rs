@@ -109,7 +109,7 @@ pub unsafe extern "C" fn mreg_registry_find_structure(
         args::unused(options.reserved, "MREG_FIND_OPTIONS_INIT")?;
         // SAFETY: as the caller promises.
         let tenant = unsafe { args::text_in(options.tenant, "tenant") }?;
-        let mut current = current::Code::NONE;
+        let mut current = None;
         let tenant = current::named_or_current(tenant, &mut current);
         let structure = schema::structure_number(options.schema)?;
         let ask = StructureSearch {

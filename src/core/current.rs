@@ -62,13 +62,10 @@ pub fn get() -> Code {
 
 /// The tenant that a call is about: the one that it names, else the thread's current one, for which there has to be
 /// room.
-pub fn named_or_current<'a>(named: &'a str, room: &'a mut Code) -> &'a str {
-    if !named.is_empty() {
+#[inline(always)]
+pub fn named_or_current<'a>(named: &'a str, room: &'a mut Option<Code>) -> &'a str {
+    if !named.is_empty() || LENGTH.get() == 0 {
         return named;
     }
-    if LENGTH.get() == 0 {
-        return "";
-    }
-    *room = get();
-    room.as_str()
+    room.insert(get()).as_str()
 }

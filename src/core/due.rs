@@ -432,6 +432,11 @@ impl Turn {
     }
 }
 
+/// By how many bytes the frames of two calls from one frame of the host may differ: by what the two C functions have of
+/// their own. A call that nests is further in by more than that: its own frame, that of the call that called the host, and the
+/// host's between them.
+const SIBLINGS: usize = 128;
+
 /// Begins to run what is due in a call whose stack frame is at `frame`: its own batch `number`, those that other
 /// calls of this thread have not run yet, and those of threads that ended; `destroyed` is the registry that the call
 /// destroyed, or 0.
@@ -444,8 +449,9 @@ pub fn begin(frame: usize, number: u64, destroyed: u64) -> Option<Turn> {
     let mut queue = queue();
     let thread = this_thread();
     // A call of this thread whose frame is not above ours has ended, if not by returning.
-    queue.running.retain(|running| running.thread != thread || running.frame > frame);
-    queue.end_calls(thread, |call| call.thread == thread && call.number <= frame as u64);
+    let above = frame.saturating_add(SIBLINGS);
+    queue.running.retain(|running| running.thread != thread || running.frame > above);
+    queue.end_calls(thread, |call| call.thread == thread && call.number <= above as u64);
     let own_only = queue.running.iter().filter(|running| running.thread == thread).count() >= NESTING;
     // Without memory to remember the call by, those nested in it may nest deeper.
     if queue.running.try_reserve(1).is_ok() {

@@ -7,7 +7,7 @@ use super::due::DueList;
 use super::index::Newest;
 use super::model::{NO_STRUCTURE, Place};
 use super::registry::Locked;
-use super::state::{Link, NONE, State};
+use super::state::{Homes, Link, NONE, State};
 
 /// What is under way on lists and on what searches look at, until [`Locked::thaw`].
 #[must_use]
@@ -76,9 +76,20 @@ impl Locked {
         record.data_source = place.data_source;
         record.app = place.app;
         record.registered_at = registered_at;
+        if let Some(homes) = self.homes_of(place.data_source, place.app) {
+            *homes.0.entry(place.partition).or_default() += 1;
+        }
         self.link_partition(model, atom, place.partition);
         self.partitions.touch_at(place.partition, registered_at);
         self.registered_total += 1;
+    }
+
+    /// Where models of an app live, where one has a data source as well.
+    fn homes_of(&mut self, data_source: u32, app: u32) -> Option<&mut Homes> {
+        if data_source == NONE || app == NONE {
+            return None;
+        }
+        self.owners[app as usize].homes.as_deref_mut()
     }
 
     fn link_partition(&mut self, model: u32, atom: u32, partition: u32) {
@@ -132,7 +143,16 @@ impl Locked {
         let (kept_own, kept_on) = kept.unwrap_or_default();
         let record = &self.models[model as usize];
         let (owner, source, position_on) = (record.owner(), record.data_source, record.position_on as usize);
-        let position = self.position_of(model);
+        let (position, partition) = (self.position_of(model), self.partition_of(model));
+        let app = record.app;
+        if let Some(homes) = self.homes_of(source, app)
+            && let Some(models) = homes.0.get_mut(&partition)
+        {
+            *models -= 1;
+            if *models == 0 {
+                homes.0.remove(&partition);
+            }
+        }
         if owner != NONE && !kept_own {
             let freshness = self.refresh(owner);
             if let Some(list) = self.list_of(owner) {

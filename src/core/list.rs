@@ -38,6 +38,9 @@ const LONG: u64 = 1 << 62;
 const PARTED: u64 = 1 << 61;
 /// How many entries are used.
 const USED: u64 = 0xFFFF_FFFF;
+/// One of those that are used and have no model any more; as many as there can be entries.
+const GAP_ONE: u64 = 1 << 32;
+const GAPS: u64 = ((1 << 28) - 1) << 32;
 
 /// A list's block: three cache lines.
 #[repr(C, align(64))]
@@ -50,7 +53,7 @@ pub struct List {
     valid: AtomicU64,
     stamp: AtomicU64,
     freshness: AtomicU64,
-    /// How many entries are used, gaps included, with `DIRTY` and `LONG`.
+    /// How many entries are used, gaps included, and how many gaps there are, with `DIRTY`, `LONG` and `PARTED`.
     shape: AtomicU64,
     ids: [AtomicU64; INLINE],
     atoms: [AtomicU32; INLINE],
@@ -590,7 +593,7 @@ impl List {
             if shape & LONG != 0 && atom != 0 {
                 index_remove(self.run(&self.long_index).as_slice(), atom, position);
             }
-            self.shape.store(shape | DIRTY, Ordering::Relaxed);
+            self.shape.store((shape + GAP_ONE) | DIRTY, Ordering::Relaxed);
             self.freshness.store(freshness, Ordering::Relaxed);
         });
     }
@@ -631,8 +634,8 @@ impl List {
     pub fn tidy(&self, moved: impl FnMut(u64, usize)) {
         let shape = self.shape();
         let used = (shape & USED) as usize;
-        let gaps = || (0..used).filter(|position| self.id_at(*position) == 0).count();
-        if used == self.ids(shape).len() && gaps() * 4 >= used {
+        let gaps = ((shape & GAPS) / GAP_ONE) as usize;
+        if used == self.ids(shape).len() && gaps * 4 >= used {
             self.write(|| {
                 let shape = self.close_gaps(moved);
                 self.shape.store(shape, Ordering::Relaxed);
@@ -640,9 +643,12 @@ impl List {
         }
     }
 
-    /// Closes the gaps, inside a write; gives the new shape.
+    /// Closes the gaps, inside a write; gives the new shape. Where there are none, nothing is looked at.
     fn close_gaps(&self, mut moved: impl FnMut(u64, usize)) -> u64 {
         let shape = self.shape();
+        if shape & GAPS == 0 {
+            return shape;
+        }
         let used = (shape & USED) as usize;
         let mut kept = 0;
         for position in 0..used {
@@ -666,7 +672,7 @@ impl List {
                 }
             }
         }
-        (shape & !USED) | kept as u64
+        (shape & !(USED | GAPS)) | kept as u64
     }
 }
 
@@ -685,3 +691,62 @@ fn index_remove(index: &[AtomicU64], atom: u32, position: usize) {
         set_half(index, place, GAP);
     }
 }
+
+/// What many questions in one call ask the memory for before they are answered. What these read is a hint alone: a list
+/// that is being changed costs a wait, and never a wrong answer.
+impl List {
+    /// Asks for the lines of a list's block that a copy of it touches.
+    #[inline(always)]
+    pub fn prefetch(&self) {
+        memory::prefetch(&raw const self.version);
+        memory::prefetch(&raw const self.ids[INLINE - 1]);
+    }
+
+    /// Asks for the line of the block that has the names, and that says where longer lists lie.
+    #[inline(always)]
+    pub fn prefetch_atoms(&self) {
+        memory::prefetch(&raw const self.atoms);
+    }
+
+    /// Whether the entries lie outside of the block.
+    #[inline(always)]
+    pub fn is_long(&self) -> bool {
+        self.shape() & LONG != 0
+    }
+
+    /// Asks for the first lines of a long list; the machine sees by itself that the next ones follow.
+    #[inline(always)]
+    pub fn prefetch_long_ids(&self) {
+        for line in self.run(&self.long_ids).as_slice().chunks(LINE_WORDS).take(FIRST_LINES) {
+            memory::prefetch(line.as_ptr());
+        }
+    }
+
+    /// Asks for the place where a long list's index would have this name.
+    #[inline(always)]
+    pub fn prefetch_long_place(&self, atom: u32) {
+        let index = self.run(&self.long_index).as_slice();
+        if let Some(word) = probe(index, atom).next().and_then(|place| index.get(place / 2)) {
+            memory::prefetch(word);
+        }
+    }
+
+    /// Asks for the entry of a long list that its index has at the first place for this name.
+    #[inline(always)]
+    pub fn prefetch_long_entry(&self, atom: u32) {
+        let index = self.run(&self.long_index).as_slice();
+        let Some(entry) = probe(index, atom).next().map(|place| half(index, place)) else { return };
+        let position = (entry as usize).wrapping_sub(1);
+        if let Some(word) = self.run(&self.long_atoms).as_slice().get(position / 2) {
+            memory::prefetch(word);
+        }
+        if let Some(id) = self.run(&self.long_ids).as_slice().get(position) {
+            memory::prefetch(id);
+        }
+    }
+}
+
+/// How many words a cache line has.
+const LINE_WORDS: usize = 8;
+/// How many lines of a long list are asked for: from there on the machine's own prefetching has caught up.
+const FIRST_LINES: usize = 4;

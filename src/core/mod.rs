@@ -1,6 +1,7 @@
 //! The registry itself, without raw pointers of the host and without the C layer.
 
 pub(crate) mod apply;
+pub mod batch;
 pub mod change;
 pub(crate) mod clock;
 pub(crate) mod counters;

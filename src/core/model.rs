@@ -8,6 +8,7 @@ use crate::schema::Schema;
 
 use super::change::{Change, Kind};
 use super::due::{Due, DueList, UserData};
+use super::fallible;
 use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
 use super::index::ModelKey;
 use super::list::List;
@@ -15,9 +16,9 @@ use super::log::{self, Level};
 use super::memory::Table;
 use super::names::MAX_NAME;
 use super::owner::{DATA_SOURCE, check_text};
-use super::partition::{GLOBAL, MAX_LABEL};
+use super::partition::{GLOBAL, MAX_LABEL, Partition};
 use super::registry::{self, Locked, Registry, misfit, model_word};
-use super::state::{ModelRecord, NONE, State};
+use super::state::{Homes, ModelRecord, NONE, State};
 
 /// What a new model is to be.
 pub struct NewModel<'a> {
@@ -264,8 +265,8 @@ impl Locked {
             && replaced.is_none_or(alone);
         let frozen = if one { self.change() } else { self.freeze(replaced.into_iter(), &[data_source, app]) };
         // But where a model goes: who sees the new one in its place has to see that it is stale.
-        let own = if one && owner != NONE && replaced.is_some() { self.list_of(owner) } else { None };
-        let list = own.filter(|list| list.freeze());
+        let list = if one && owner != NONE && replaced.is_some() { self.list_of(owner) } else { None };
+        let list = list.filter(|list| list.freeze());
         let place = self.enter(data_source, app, home);
         key.uses.store(uses, Ordering::Relaxed);
         key.name.store(atom, Ordering::Relaxed);
@@ -449,6 +450,12 @@ impl Locked {
         }
         if app != NONE && data_source != NONE {
             self.part_lists(data_source)?;
+            let homes = &mut self.owners[app as usize].homes;
+            let homes = match homes {
+                Some(homes) => homes,
+                None => homes.insert(fallible::boxed(Homes::default()).ok_or(Status::ERROR_OUT_OF_MEMORY)?),
+            };
+            homes.0.try_reserve(1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
         }
         let in_place = replaced.is_some_and(|old| self.models[old as usize].data_source == data_source);
         if data_source != NONE
@@ -541,8 +548,8 @@ impl Locked {
 
     /// A free record, and the atom of the name that its model is to have.
     fn take_named_record(&mut self, name: &str, known: Option<u32>, gone: &mut DueList) -> Result<(u32, u32)> {
-        // The name first: taking a record may let go what a clear left behind, and with it the last use of a known atom.
         let names = &self.registry.names;
+        // Held before a record is taken: that may let go what a clear left behind, and with it the last use of the atom.
         let atom = names.intern_known(&mut self.names, name.as_bytes(), known)?;
         match self.take_record(gone) {
             Ok(model) => Ok((model, atom)),
@@ -725,18 +732,22 @@ impl Locked {
         }
         self.misses += 1;
         self.built_lists += 1;
-        self.note_use(list);
+        if list.used() > 0 {
+            self.note_use(owner);
+        }
     }
 
-    /// A list that had to be built is a use of every partition that its models live in.
-    fn note_use(&mut self, list: &List) {
-        let mut last = NONE;
-        for at in 0..list.used() {
-            let partition = self.partition_of(super::owner::index_of(list.id_at(at)));
-            if partition != last {
-                self.partitions.touch(partition);
-                last = partition;
-            }
+    /// A list that had to be built is a use of every partition that its models live in: the owner's own, and for an app those of
+    /// data sources.
+    fn note_use(&mut self, owner: u32) {
+        let State { owners, partitions, .. } = &mut *self.state;
+        let record = &owners[owner as usize];
+        let lives_here = |partition: &Partition| partition.sequence == record.counted_in && partition.models > 0;
+        if partitions.get(record.partition).is_some_and(lives_here) {
+            partitions.touch(record.partition);
+        }
+        for partition in record.homes.iter().flat_map(|homes| homes.0.keys()) {
+            partitions.touch(*partition);
         }
     }
 }

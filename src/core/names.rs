@@ -248,6 +248,66 @@ impl Names {
     }
 }
 
+/// The hash of a name, made before the name is looked for: it is the same in every registry of the process.
+#[derive(Clone, Copy, Default)]
+pub struct Hashed(u64);
+
+impl Hashed {
+    /// Of this name.
+    #[inline(always)]
+    pub fn of(name: &[u8]) -> Hashed {
+        Hashed(hash(name))
+    }
+}
+
+/// What many questions in one call ask the memory for before they are answered. What these read is a hint alone.
+impl Names {
+    #[inline(always)]
+    fn place(&self, hashed: Hashed) -> Option<&'static AtomicU64> {
+        let index = self.run().as_slice();
+        index.get(places(hashed.0, index.len()).next()?)
+    }
+
+    /// Asks for the place of the index where the name would be.
+    #[inline(always)]
+    pub fn prefetch_place(&self, hashed: Hashed) {
+        if let Some(place) = self.place(hashed) {
+            memory::prefetch(place);
+        }
+    }
+
+    /// The atom that the index has at the first place for the name, where that may be the name's.
+    #[inline(always)]
+    pub fn likely(&self, hashed: Hashed) -> Option<u32> {
+        let entry = self.place(hashed)?.load(Ordering::Relaxed);
+        (entry >> 32 == hashed.0 >> 32).then_some(entry as u32)
+    }
+
+    /// Asks for an atom.
+    #[inline(always)]
+    pub fn prefetch_atom(&self, atom: u32) {
+        if let Some(atom) = self.atoms.get(atom) {
+            memory::prefetch(atom);
+        }
+    }
+
+    /// Asks for the bytes of an atom's name, where it is as long as this one and they do not lie in the atom itself.
+    #[inline(always)]
+    pub fn prefetch_long(&self, atom: u32, name: &[u8]) {
+        if name.len() > INLINE_BYTES
+            && let Some(first) = self.atoms.get(atom).and_then(|atom| atom.long().as_slice().first())
+        {
+            memory::prefetch(first);
+        }
+    }
+
+    /// As [`Names::find`], once, with the hash made before: `None` also says that writers may have been in the way.
+    #[inline(always)]
+    pub fn find_hashed(&self, hashed: Hashed, name: &[u8]) -> Option<Found> {
+        self.probe(self.run().as_slice(), hashed.0, name)
+    }
+}
+
 /// What only the holder of the registry's lock may do.
 impl Names {
     /// The name of an atom that is in use.

@@ -50,7 +50,8 @@ pub fn check_text(what: &str, text: &str, limit: usize) -> Result<()> {
             format!("{what}: {} bytes are too long (the limit is {limit})", text.len()),
         ));
     }
-    if !text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    // Without a branch for each byte: most names are short and plain.
+    if text.bytes().fold(false, |other, byte| other | !matches!(byte, b' '..=b'~'))
         && let Some((offset, found)) = text.char_indices().find(|(_, found)| found.is_control())
     {
         return Err(Error::new(
@@ -183,6 +184,7 @@ impl Locked {
             self.run_bytes -= on.close();
         }
         self.join_lists(owner);
+        self.owners[owner as usize].homes = None;
         self.owners[owner as usize].snapshots = [Weak::new(), Weak::new()];
         let freed = list.reset(epoch);
         self.run_bytes -= freed;
@@ -349,6 +351,7 @@ impl Locked {
         self.join_lists(index);
         let record = &mut self.owners[index as usize];
         record.live = false;
+        record.homes = None;
         record.snapshots = [Weak::new(), Weak::new()];
         let (name, label, configuration) =
             (std::mem::take(&mut record.name), std::mem::take(&mut record.label), record.configuration);

@@ -409,9 +409,10 @@ impl Partitions {
         self.order[from..].iter().map(|(_, index)| *index).filter(|index| *index != NONE)
     }
 
-    /// The sequence number of a partition.
+    /// The sequence number of a partition that is there.
+    #[inline(always)]
     pub fn sequence(&self, index: u32) -> u64 {
-        self.get(index).map_or(u64::MAX, |partition| partition.sequence)
+        self.places.slots.get(index).map_or(u64::MAX, |slot| slot.sequence.load(Ordering::Relaxed))
     }
 
     /// How many there are, without `global`.

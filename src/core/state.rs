@@ -115,6 +115,15 @@ impl ModelRecord {
     }
 }
 
+/// Partitions, and how many models live in each.
+pub(crate) struct Homes(pub HashMap<u32, u32, ahash::RandomState>);
+
+impl Default for Homes {
+    fn default() -> Self {
+        Homes(HashMap::with_hasher(KEYS.clone()))
+    }
+}
+
 /// An owner, as the registry knows it.
 pub(crate) struct OwnerRecord {
     pub uses: u32,
@@ -132,6 +141,8 @@ pub(crate) struct OwnerRecord {
     pub counted_in: u64,
     /// Whether the models on the data source are listed apart from those that it owns.
     pub lists_differ: bool,
+    /// Where else than in its own partition models of an app live, and how many: those with a data source.
+    pub homes: Option<Box<Homes>>,
     pub user_data: UserData,
     pub due: Option<Box<Due>>,
     /// The snapshots that are held of what it owns and of what is on it.
@@ -153,6 +164,7 @@ impl OwnerRecord {
             partition: NONE,
             counted_in: 0,
             lists_differ: false,
+            homes: None,
             user_data: UserData(std::ptr::null_mut()),
             due: None,
             snapshots: [Weak::new(), Weak::new()],

@@ -146,6 +146,27 @@ static void check_part(const struct shadow *shadow, const mreg_model *models, si
     CHECK(next == shadow->count);
 }
 
+/* The same owner several times in one call. */
+static void check_many(mreg_owner owner, const struct shadow *shadow)
+{
+    mreg_owner owners[SHADOW + 2];
+    mreg_text names[SHADOW + 2];
+    mreg_model models[2 * SHADOW + 2], found[SHADOW + 2];
+    size_t counts[2] = {77, 77}, total = 77, at;
+    for (at = 0; at < shadow->count + 2; at++) {
+        owners[at] = owner;
+        names[at] = text_of(at < shadow->count ? shadow->entries[at].name : "Nobody");
+    }
+    OK(mreg_owner_models_many(owners, 2, MREG_KIND_ANY, models, 2 * SHADOW + 2, counts, NULL, NULL, &total, NULL));
+    CHECK(counts[0] == shadow->count && counts[1] == shadow->count && total == 2 * shadow->count);
+    OK(mreg_owner_get_many(owners, shadow->count + 1, MREG_KIND_ANY, names, shadow->count + 1, found, NULL, NULL));
+    for (at = 0; at < shadow->count; at++) {
+        CHECK(models[at] == shadow->entries[at].model && models[shadow->count + at] == models[at]);
+        CHECK(found[at] == models[at]);
+    }
+    CHECK(found[shadow->count] == MREG_NULL);
+}
+
 static void check_exactly(struct worker *self, mreg_owner owner, const struct shadow *shadow)
 {
     mreg_model models[SHADOW + 1];
@@ -159,6 +180,7 @@ static void check_exactly(struct worker *self, mreg_owner owner, const struct sh
         CHECK(models[at] == shadow->entries[at].model);
     OK(mreg_owner_names(owner, MREG_KIND_ANY, names, sizeof names, &length, &count, &again, NULL));
     CHECK(count == shadow->count && again.stamp == stamp.stamp);
+    check_many(owner, shadow);
     for (at = 0; at < count; at++, name += strlen(name) + 1)
         CHECK(strcmp(name, shadow->entries[at].name) == 0);
     if (shadow->count) {

@@ -175,6 +175,8 @@ pub fn fill(memory: &mut [u64; 512], kind: &str, fixture: &Fixture) {
             options.name = text("Another");
             write(memory, options);
         }
+        "const mreg_owner *" => memory.fill(fixture.owner),
+        "const mreg_text *" => write(memory, [text("User"); TEXT.len()]),
         "const mreg_find_options *" => {
             let mut options = made(capi::mreg_find_options_init);
             options.schema = fixture.schema;

@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use modelreg::capi::{mreg_memory, mreg_registry_stats, mreg_stamp, mreg_tenant_info};
+use modelreg::capi::{mreg_memory, mreg_registry_stats, mreg_stamp, mreg_tenant_info, mreg_text};
 
 use super::{ANY, Result, made, read_list, read_text};
 use crate::call;
@@ -91,6 +91,74 @@ pub fn get(owner: u64, kind: u32, name: &str) -> Result<u64> {
     let result = call!(mreg_owner_get(owner, kind, name.as_ptr().cast(), name.len(), &mut model));
     assert!(result.is_ok() || model == 0);
     result.map(|()| model)
+}
+
+/// The lists of many owners from one call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lists {
+    /// The handles, as many as there was room for.
+    pub models: Vec<u64>,
+    pub counts: Vec<usize>,
+    pub stamps: Vec<Stamp>,
+    pub statuses: Vec<i32>,
+    /// How many handles there are in all.
+    pub count: usize,
+}
+
+impl Lists {
+    /// Each owner's list, where all had room.
+    pub fn split(&self) -> Vec<Vec<u64>> {
+        let mut rest = self.models.as_slice();
+        let lists = self.counts.iter().map(|count| rest.split_off(..*count).expect("all had room").to_vec()).collect();
+        assert!(rest.is_empty(), "no more handles than the counts say");
+        lists
+    }
+}
+
+const UNTOUCHED: u64 = 0xAAAA_AAAA_AAAA_AAAA;
+
+/// Asks for many lists, with room for so many handles; checks that nothing is written past any end.
+#[track_caller]
+pub fn models_many(owners: &[u64], kind: u32, capacity: usize) -> Lists {
+    const PAST: usize = 3;
+    let asked = owners.len();
+    let mut room = vec![UNTOUCHED; capacity + PAST];
+    let mut counts = vec![UNTOUCHED as usize; asked + PAST];
+    let mut stamps = vec![no_stamp(); asked + PAST];
+    let mut statuses = vec![-77; asked + PAST];
+    let mut count = usize::MAX;
+    let (models, each) = (room.as_mut_ptr(), counts.as_mut_ptr());
+    let (stamp, status) = (stamps.as_mut_ptr(), statuses.as_mut_ptr());
+    call!(mreg_owner_models_many(owners.as_ptr(), asked, kind, models, capacity, each, stamp, status, &mut count))
+        .expect("lists");
+    let written = count.min(capacity);
+    assert!(room[written..].iter().all(|model| *model == UNTOUCHED), "nothing is written past the handles");
+    assert!(counts[asked..].iter().all(|count| *count == UNTOUCHED as usize));
+    assert!(stamps[asked..].iter().all(|stamp| *stamp == no_stamp()));
+    assert!(statuses[asked..].iter().all(|status| *status == -77));
+    room.truncate(written);
+    counts.truncate(asked);
+    statuses.truncate(asked);
+    assert_eq!(counts.iter().sum::<usize>(), count, "the number of all is the sum of the counts");
+    let stamps = stamps[..asked].iter().map(|stamp| (*stamp).into()).collect();
+    Lists { models: room, counts, stamps, statuses, count }
+}
+
+/// Asks for many names: the model and the status of each; checks that nothing is written past any end.
+pub fn get_many(owners: &[u64], kind: u32, names: &[mreg_text]) -> Result<Vec<(u64, i32)>> {
+    let asked = match (owners.len(), names.len()) {
+        (1, count) | (count, 1) => count,
+        (count, _) => count,
+    };
+    let (mut models, mut statuses) = (vec![UNTOUCHED; asked + 3], vec![-77; asked + 3]);
+    let (model, status) = (models.as_mut_ptr(), statuses.as_mut_ptr());
+    let (owner_count, name_count) = (owners.len(), names.len());
+    let result =
+        call!(mreg_owner_get_many(owners.as_ptr(), owner_count, kind, names.as_ptr(), name_count, model, status));
+    let written = if result.is_ok() { asked } else { 0 };
+    assert!(models[written..].iter().all(|model| *model == UNTOUCHED), "nothing is written past the answers");
+    assert!(statuses[written..].iter().all(|status| *status == -77));
+    result.map(|()| models.into_iter().zip(statuses).take(asked).collect())
 }
 
 pub fn hold_models(owner: u64, kind: u32, on: bool) -> Result<u64> {

@@ -114,9 +114,9 @@ impl Parameter {
         (self.kind.starts_with("const ") && !self.kind.ends_with("**")) || self.kind == "void *"
     }
 
-    /// The room for a list or a text, with a capacity beside it.
+    /// The room for a list or a text, with a capacity beside it, or for as many results as there are questions.
     pub fn is_buffer(&self) -> bool {
-        matches!(self.name.as_str(), "buffer" | "models")
+        matches!(self.name.as_str(), "buffer" | "models" | "counts" | "stamps" | "statuses")
     }
 }
 
@@ -194,6 +194,8 @@ table! {
     mreg_owner_names 0 1 2 3 4 5 6;
     mreg_owner_has 0 1 2 3 4;
     mreg_owner_get 0 1 2 3 4;
+    mreg_owner_models_many 0 1 2 3 4 5 6 7 8;
+    mreg_owner_get_many 0 1 2 3 4 5 6;
     mreg_owner_hold_models 0 1 2;
     mreg_owner_hold_models_on 0 1 2;
     mreg_model_register 0 1 2;

@@ -69,6 +69,8 @@ class Header(unittest.TestCase):
     NOT_BOUND = {
         "mreg_owner_has": "the view answers it",
         "mreg_owner_get": "the view answers it",
+        "mreg_owner_models_many": "the views of the owners answer it, each without a call while nothing changed",
+        "mreg_owner_get_many": "the view answers it",
         "mreg_owner_registry": "an owner knows its registry",
         "mreg_model_registry": "a model knows its registry",
         "mreg_log_set": "it would call Python from the library's thread",
