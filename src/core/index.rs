@@ -9,10 +9,10 @@
 //! out, without looking at the models.
 
 use std::collections::{HashMap, hash_map};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use crate::error::Status;
 
+use super::atomics::{AtomicU32, AtomicU64, Ordering, fence};
 use super::memory::{self, Atomics, Table, Words};
 use super::state::NONE;
 
@@ -35,30 +35,13 @@ pub(crate) struct ModelKey {
 // SAFETY: every field is an atomic integer.
 unsafe impl Atomics for ModelKey {}
 
-impl ModelKey {
-    /// Of no model.
-    pub const fn new() -> Self {
-        ModelKey {
-            name: AtomicU32::new(0),
-            structure: AtomicU32::new(0),
-            partition: AtomicU32::new(NONE),
-            marks: AtomicU32::new(0),
-            uses: AtomicU32::new(0),
-            position: AtomicU32::new(NONE),
-        }
-    }
-}
-
 /// A version word over all that searches read: odd while a change is under way.
+#[derive(Default)]
 pub(crate) struct Changes {
     version: AtomicU64,
 }
 
 impl Changes {
-    pub const fn new() -> Self {
-        Changes { version: AtomicU64::new(0) }
-    }
-
     /// The version under which a reader may look; `None` while a change is under way.
     #[inline(always)]
     pub fn read(&self) -> Option<u64> {
@@ -538,7 +521,7 @@ impl OldIndex {
         self.run.len()
     }
 
-    /// Takes back as much as is worth so many entries, and takes what it is worth from `steps`; gives whether there is nothing left.
+    /// Takes back a part of so many entries, and takes those off `steps`; gives whether there is nothing left.
     pub fn reclaim(&mut self, steps: &mut usize) -> bool {
         let to = self.given_back.saturating_add(*steps).min(self.run.len());
         *steps -= to - self.given_back;
@@ -584,7 +567,7 @@ fn remove(places: &[AtomicU64], at: usize) {
     places[gap].store(EMPTY, Ordering::Relaxed);
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use std::collections::BTreeMap;
 
@@ -615,7 +598,7 @@ mod tests {
             Both {
                 index: Index::new(by),
                 counts: IndexCounts::default(),
-                changes: Changes::new(),
+                changes: Changes::default(),
                 keys,
                 old: Vec::new(),
                 random: seed,
@@ -784,7 +767,7 @@ mod tests {
     #[test]
     fn who_reads_inside_one_version_sees_one_moment() {
         static KEYS: Table<ModelKey> = Table::new();
-        static CHANGES: Changes = Changes::new();
+        let changes = Changes::default();
         let index = Index::new(By::Name);
         let mut counts = IndexCounts::default();
         let name_of = |model: u32| model / 2 + 1;
@@ -799,9 +782,9 @@ mod tests {
             let reader = scope.spawn(|| {
                 let mut seen = 0_u32;
                 while !done.load(Ordering::Relaxed) {
-                    let Some(version) = CHANGES.read() else { continue };
+                    let Some(version) = changes.read() else { continue };
                     let found = [1, 2].map(|name| index.first(&KEYS, name));
-                    if CHANGES.unchanged(version) {
+                    if changes.unchanged(version) {
                         assert!(
                             matches!(found, [None, None] | [Some(0), Some(2)] | [Some(1), Some(3)]),
                             "{found:?} is of no one moment"
@@ -815,20 +798,20 @@ mod tests {
                 // Memory that goes round between the table and others that write what they like to it.
                 let other = memory::allocate(8).expect("there is memory");
                 other.as_slice().iter().for_each(|word| word.store(u64::MAX, Ordering::Relaxed));
-                index.reserve(&mut counts, &CHANGES, 2 + round % 3 * 8).expect("there is memory");
-                assert!(CHANGES.begin());
+                index.reserve(&mut counts, &changes, 2 + round % 3 * 8).expect("there is memory");
+                assert!(changes.begin());
                 for model in [round % 2, round % 2 + 2] {
                     let model = model as u32;
                     index.put(&mut counts, &KEYS, Newest { key: name_of(model), partition: 0, model }, |_| 0);
                 }
-                CHANGES.end();
+                changes.end();
                 memory::free(other);
                 match round % 4 {
-                    1 => index.shrink(&mut counts, &CHANGES),
+                    1 => index.shrink(&mut counts, &changes),
                     3 => {
-                        assert!(CHANGES.begin());
+                        assert!(changes.begin());
                         let mut old = index.clear(&mut counts);
-                        CHANGES.end();
+                        changes.end();
                         assert!(old.reclaim(&mut 1_000));
                     }
                     _ => {}
@@ -837,6 +820,6 @@ mod tests {
             done.store(true, Ordering::Relaxed);
             assert!(reader.join().expect("a reader") > 0 || cfg!(miri));
         });
-        index.shrink(&mut IndexCounts::default(), &CHANGES);
+        index.shrink(&mut IndexCounts::default(), &changes);
     }
 }

@@ -34,5 +34,5 @@ pub mod tenant;
 pub(crate) mod thread_end;
 pub mod watcher;
 
-/// What `list` is made of: the test of its protocol puts a model checker's in its place.
+/// What `list` and `index` are made of: the tests of their protocols put a model checker's in its place.
 use std::sync::atomic as atomics;

@@ -1,7 +1,7 @@
 //! Models: registering, replacing, moving, holding and letting go.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::error::{Error, Result, Status};
 use crate::schema::Schema;
@@ -122,7 +122,14 @@ impl Locked {
 
     /// What searches look at of a model that was registered once.
     pub fn key(&self, model: u32) -> &'static ModelKey {
-        static NONE_OF_ALL: ModelKey = ModelKey::new();
+        static NONE_OF_ALL: ModelKey = ModelKey {
+            name: AtomicU32::new(0),
+            structure: AtomicU32::new(0),
+            partition: AtomicU32::new(NONE),
+            marks: AtomicU32::new(0),
+            uses: AtomicU32::new(0),
+            position: AtomicU32::new(NONE),
+        };
         self.registry.keys.get(model).unwrap_or(&NONE_OF_ALL)
     }
 

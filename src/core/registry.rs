@@ -275,7 +275,7 @@ fn new_number(numbers: &mut Numbers) -> Result<u32> {
         by_name: Index::new(By::Name),
         by_structure: Index::new(By::Structure),
         places: Places::new(),
-        changes: Line(Changes::new()),
+        changes: Line(Changes::default()),
         counters: Counters::new(),
         number,
         has_release_queue: AtomicBool::new(false),
