@@ -93,6 +93,8 @@ mod memory {
         }
     }
 
+    pub fn prefetch<T>(_: *const T) {}
+
     pub fn give_back_part(_: Words, _: usize, _: usize) {}
 
     pub fn free_given_back(run: Words) {
