@@ -99,9 +99,8 @@ pub fn lists(
             let room = out.get_mut(total..).unwrap_or_default();
             let mut stamp = Stamp::default();
             let quick = places[position % FLYING].and_then(|place| {
-                let copied = place.own.copy(&place.ask(kind), Which::Owned, room, &mut stamp).ok()?;
-                place.registry.counters.hit();
-                Some(copied)
+                let answer = place.own.copy(&place.ask(kind), Which::Owned, room, &mut stamp).ok()?;
+                Some(place.registry.count((place.own, answer)))
             });
             let answer = match quick {
                 Some(copied) => Ok(copied),

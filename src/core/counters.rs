@@ -1,4 +1,4 @@
-//! The cache's hits, counted without a write that readers share.
+//! The cache's hits and misses, counted without a write that readers share.
 //!
 //! Every thread has a line of its own for the registry it last asked, and counts with a plain load and store. A line is
 //! lent on first use and returned when the thread ends or asks another registry; its count stays. Where the end of the
@@ -14,6 +14,7 @@ use super::thread_end;
 #[derive(Default)]
 struct Line {
     hits: AtomicU64,
+    misses: AtomicU64,
     reused: AtomicU64,
 }
 
@@ -21,6 +22,7 @@ struct Line {
 #[derive(Clone, Copy)]
 enum What {
     Hit,
+    Missed,
     Reused,
 }
 
@@ -29,6 +31,7 @@ impl Line {
     fn of(&self, what: What) -> &AtomicU64 {
         match what {
             What::Hit => &self.hits,
+            What::Missed => &self.misses,
             What::Reused => &self.reused,
         }
     }
@@ -71,7 +74,7 @@ impl Counters {
     pub const fn new() -> Self {
         Counters {
             lines: Ranked::new(Rank::Counters, Lines { all: Vec::new(), free: Vec::new() }),
-            shared: Line { hits: AtomicU64::new(0), reused: AtomicU64::new(0) },
+            shared: Line { hits: AtomicU64::new(0), misses: AtomicU64::new(0), reused: AtomicU64::new(0) },
         }
     }
 
@@ -79,6 +82,12 @@ impl Counters {
     #[inline(always)]
     pub fn hit(&'static self) {
         self.count(What::Hit);
+    }
+
+    /// Counts one list that was asked first since it was changed.
+    #[inline(always)]
+    pub fn miss(&'static self) {
+        self.count(What::Missed);
     }
 
     /// Counts one model that was found by its structure.
@@ -120,6 +129,11 @@ impl Counters {
     /// All hits counted so far.
     pub fn hits(&self) -> u64 {
         self.sum(What::Hit)
+    }
+
+    /// All misses counted so far.
+    pub fn misses(&self) -> u64 {
+        self.sum(What::Missed)
     }
 
     /// All that was found by its structure so far.

@@ -11,7 +11,6 @@ use super::due::{Due, DueList, UserData};
 use super::fallible;
 use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
 use super::index::ModelKey;
-use super::list::List;
 use super::log::{self, Level};
 use super::memory::{self, Table};
 use super::names::MAX_NAME;
@@ -145,10 +144,6 @@ impl Locked {
 
     fn uses_of(&self, model: u32) -> u32 {
         self.key(model).uses.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn position_of(&self, model: u32) -> usize {
-        self.key(model).position.load(Ordering::Relaxed) as usize
     }
 
     /// How often the slot of a model was used; `None` for one that never was there.
@@ -454,7 +449,7 @@ impl Locked {
             && let Some(list) = self.list_of(owner)
         {
             list.tidy(moves(&self.registry.keys));
-            self.run_bytes += list.reserve()?;
+            self.run_bytes += list.reserve(moves(&self.registry.keys))?;
         }
         if app != NONE && data_source != NONE {
             self.part_lists(data_source)?;
@@ -471,7 +466,7 @@ impl Locked {
             && let Some(list) = self.list_on(data_source)
         {
             list.tidy(moves_apart(&mut self.state.models));
-            self.run_bytes += list.reserve()?;
+            self.run_bytes += list.reserve(moves_apart(&mut self.state.models))?;
         }
         Ok(())
     }
@@ -486,14 +481,13 @@ impl Locked {
         let record = &self.owners[data_source as usize];
         let (generation, kind) = (handle::generation(record.uses), record.kind);
         let freshness = own.stamp(0).owner;
-        on.open(generation, kind, freshness, self.version_floor);
-        on.reset(self.registry.epoch.load(Ordering::Relaxed));
+        on.open(generation, kind, self.registry.epoch.load(Ordering::Relaxed), freshness, self.version_floor);
         for at in 0..own.used() {
             let id = own.id_at(at);
             if id == 0 {
                 continue;
             }
-            match on.reserve() {
+            match on.reserve(moves_apart(&mut self.state.models)) {
                 Ok(grown) => self.run_bytes += grown,
                 Err(status) => {
                     self.run_bytes -= on.close();
@@ -501,8 +495,8 @@ impl Locked {
                 }
             }
             let model = super::owner::index_of(id);
-            let position = on.push(id, self.name_of(model), freshness);
-            self.models[model as usize].position_on = position as u32;
+            self.models[model as usize].position_on = on.used() as u32;
+            on.push(id, self.name_of(model), freshness);
         }
         own.part();
         self.owners[data_source as usize].lists_differ = true;
@@ -717,30 +711,21 @@ impl Locked {
         }
     }
 
-    /// The lists that an owner's models are in, for those who build them.
+    /// Makes sure that a list of an owner's can be answered, and notes that it was asked.
     pub fn build(&mut self, owner: u32, on: bool) {
         self.renew(owner);
-        let epoch = self.registry.epoch.load(Ordering::Relaxed);
-        let lists: [Option<&'static List>; 2] = [self.list_of(owner), self.list_on(owner)];
-        let list = if on { lists[1].or(lists[0]) } else { lists[0] };
-        let Some(list) = list else { return };
-        if list.is_built(epoch) {
+        let (own, apart) = (self.list_of(owner), self.list_on(owner).filter(|_| on));
+        let built = match (apart, own) {
+            (Some(list), _) => list.build(moves_apart(&mut self.state.models)),
+            (None, Some(list)) => list.build(moves(&self.registry.keys)),
+            (None, None) => return,
+        };
+        if !built {
             self.locked_hits += 1;
             return;
         }
-        let freshness = self.refresh(owner);
-        let apart = lists[1].is_some_and(|other| std::ptr::eq(other, list));
-        if apart {
-            list.build(epoch, freshness, moves_apart(&mut self.state.models));
-        } else {
-            list.build(epoch, freshness, moves(&self.registry.keys));
-        }
-        for other in lists.into_iter().flatten().filter(|other| !std::ptr::eq(*other, list)) {
-            other.note_freshness(freshness);
-        }
         self.misses += 1;
-        self.built_lists += 1;
-        if list.used() > 0 {
+        if apart.or(own).is_some_and(|list| list.used() > 0) {
             self.note_use(owner);
         }
     }
