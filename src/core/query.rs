@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Status};
 
-use super::handle::{self, GENERATION_MASK, Parts, Tag};
+use super::handle::Parts;
 use super::index::ModelKey;
 use super::list::{ANY_KIND, Answer, Ask, List, Miss, RETRIES, Stamp, Which};
 use super::model::{check_code, structure_key};
@@ -240,14 +240,13 @@ impl Registry {
     /// The handle of a model that was found under a version, if nothing has changed since. It is a use of its partition.
     #[inline(always)]
     pub(super) fn found(&'static self, handle: u64, version: u64, model: u32) -> Option<u64> {
-        let word = self.models.get(model)?.load(Ordering::Relaxed);
-        let partition = self.keys.get(model)?.partition.load(Ordering::Relaxed);
+        let key = self.keys.get(model)?;
+        let (partition, uses) = (key.partition.load(Ordering::Relaxed), key.uses.load(Ordering::Relaxed));
         if !self.changes.unchanged(version) || self.handle() != handle {
             return None;
         }
         self.places.note(partition);
-        let parts = Parts { registry: self.number, index: model, generation: word as u32 & GENERATION_MASK };
-        Some(handle::encode(Tag::Model, parts))
+        Some(self.model_handle(model, uses))
     }
 
     /// Searches without the lock; gives the model's handle, 0 where there is none, and `None` where it takes the lock.
