@@ -66,10 +66,6 @@ struct Place {
     line: AtomicPtr<Line>,
 }
 
-impl Place {
-    const FREE: Place = Place { thread: AtomicUsize::new(0), line: AtomicPtr::new(null_mut()) };
-}
-
 /// A number that no other living thread has; `None` where that takes a call.
 #[inline(always)]
 fn this_thread() -> Option<usize> {
@@ -118,7 +114,7 @@ impl Counters {
         Counters {
             lines: Ranked::new(Rank::Counters, Lines { all: Vec::new(), free: Vec::new() }),
             shared: Line { hits: AtomicU64::new(0), misses: AtomicU64::new(0), reused: AtomicU64::new(0) },
-            threads: [Place::FREE; PLACES],
+            threads: [const { Place { thread: AtomicUsize::new(0), line: AtomicPtr::new(null_mut()) } }; PLACES],
         }
     }
 

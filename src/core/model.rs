@@ -29,8 +29,8 @@ pub struct NewModel<'a> {
     pub app: u64,
     /// The current tenant's code; empty for none.
     pub tenant: &'a str,
-    /// The schema, if it has one.
-    pub schema: Option<Arc<Schema>>,
+    /// The number of its schema in the registry, where this model is counted already; `NONE` for none.
+    pub schema: u32,
     /// The settings: a JSON object.
     pub settings: Option<Box<str>>,
     /// Whether it is strict.
@@ -201,6 +201,13 @@ impl Locked {
 
     /// Registers a model, in the place of one of that name where its owner has one; takes `due` when it succeeds.
     pub fn register(&mut self, new: NewModel<'_>, due: &mut Option<Box<Due>>, gone: &mut DueList) -> Result<u64> {
+        let schema = new.schema;
+        // Where it fails there is no model that uses the schema.
+        self.register_counted(new, due, gone).inspect_err(|_| self.schemas.remove(schema))
+    }
+
+    #[inline(always)]
+    fn register_counted(&mut self, new: NewModel<'_>, due: &mut Option<Box<Due>>, gone: &mut DueList) -> Result<u64> {
         if new.name.is_empty() {
             return Err(Error::new(
                 Status::ERROR_INVALID_NAME,
@@ -220,7 +227,7 @@ impl Locked {
         let registry = self.registry;
         let known = registry.names.known(new.name.as_bytes());
         let home = self.home(data_source, app, tenant);
-        let structure = new.schema.as_ref().map_or(Ok(NO_STRUCTURE), |schema| schema.structure_number())?;
+        let structure = self.schemas.structure(new.schema);
         if let Some(partition) = home {
             // What is looked at last is on its way while the rest is done.
             registry.by_name.prefetch(known.unwrap_or_default(), partition);
@@ -235,7 +242,6 @@ impl Locked {
         }
         self.reserve_lists(data_source, app, replaced)?;
         self.reserve_indices(1)?;
-        self.schemas.reserve()?;
         self.reserve_extra()?;
         let home = self.prepare_home(home, data_source, app, tenant)?;
         let (model, atom) = match self.take_named_record(new.name, known, gone) {
@@ -247,13 +253,12 @@ impl Locked {
         };
 
         // Nothing fails from here on.
-        let schema = new.schema.map_or(NONE, |schema| self.schemas.add(schema));
         let key = self.key(model);
         let uses = self.uses_of(model) + 1;
         let generation = handle::generation(uses);
         let record = &mut self.models[model as usize];
         record.references = 1;
-        record.schema = schema;
+        record.schema = new.schema;
         record.user_data = new.user_data;
         if new.settings.is_some() || due.is_some() {
             self.add_extra(model, new.settings, due.take(), registry.model_handle(model, uses));

@@ -200,6 +200,7 @@ impl Registry {
     }
 
     /// The handle of a model.
+    #[inline(always)]
     pub(crate) fn model_handle(&self, index: u32, uses: u32) -> u64 {
         handle::encode(Tag::Model, Parts { registry: self.number, index, generation: handle::generation(uses) })
     }
