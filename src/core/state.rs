@@ -176,6 +176,8 @@ impl OwnerRecord {
 /// All that a registry's lock guards.
 pub(crate) struct State {
     pub poisoned: bool,
+    /// The thread that has the lock was unwinding already when it took it: that panic is none of ours.
+    pub unwinding: bool,
     pub alive: bool,
     pub options: Options,
     /// The registry's epoch when it was made; what the host sees as the generation counts from it.
@@ -237,6 +239,7 @@ impl Default for State {
     fn default() -> Self {
         State {
             poisoned: false,
+            unwinding: false,
             alive: false,
             options: Options::default(),
             first_epoch: 0,
