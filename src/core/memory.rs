@@ -319,6 +319,14 @@ pub fn free_given_back(run: Words) {
     }
 }
 
+/// Asks for all lines of a value.
+#[inline(always)]
+pub fn prefetch_all<T>(value: &T) {
+    for at in (0..size_of::<T>()).step_by(64) {
+        prefetch(ptr::from_ref(value).cast::<u8>().wrapping_add(at));
+    }
+}
+
 /// Asks for the cache line that an address lies in, so that it is on its way when it is read; any address will do.
 ///
 /// Nothing is asked for where the compiler has no stable way to say it, nor under Miri, which has no cache.

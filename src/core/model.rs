@@ -215,6 +215,8 @@ impl Locked {
                 "model: the name is empty (a model needs one)",
             ));
         }
+        self.prefetch_owner(new.data_source);
+        self.prefetch_owner(new.app);
         check_text("model name", new.name, MAX_NAME)?;
         let (data_source, app) = self.owners_for(new.data_source, new.app)?;
         let tenant = self.tenant_to_put_in(new.tenant, data_source, app)?;
@@ -237,6 +239,9 @@ impl Locked {
             }
         }
         let replaced = known.and_then(|atom| self.same_name(data_source, app, home, atom, NONE));
+        if let Some(old) = replaced {
+            self.prefetch_model(old);
+        }
         if replaced.is_none() && self.live_models >= self.options.max_models {
             return Err(self.full("models", self.options.max_models));
         }
@@ -253,6 +258,9 @@ impl Locked {
         };
 
         // Nothing fails from here on.
+        if let Some(old) = replaced {
+            self.prefetch_neighbours(old);
+        }
         let key = self.key(model);
         let uses = self.uses_of(model) + 1;
         let generation = handle::generation(uses);
@@ -296,6 +304,37 @@ impl Locked {
             self.tell_put(kind, model, replaced, gone);
         }
         Ok(registry.model_handle(model, uses))
+    }
+
+    /// Asks the memory for what is kept of an owner, whose handle has not been checked.
+    #[inline(always)]
+    fn prefetch_owner(&self, owner: u64) {
+        let Ok(Parts { index, .. }) = handle::decode(owner, Tag::Owner) else { return };
+        if let (Some(record), Some(list)) = (self.owners.get(index as usize), self.registry.lists.get(index)) {
+            memory::prefetch_all(record);
+            list.prefetch();
+            list.prefetch_atoms();
+        }
+    }
+
+    /// Asks the memory for what is kept of a model.
+    #[inline(always)]
+    fn prefetch_model(&self, model: u32) {
+        if let Some(record) = self.models.get(model as usize) {
+            memory::prefetch(record);
+            memory::prefetch(self.key(model));
+        }
+    }
+
+    /// Asks the memory for the models that stand beside one in its rows.
+    #[inline(always)]
+    fn prefetch_neighbours(&self, model: u32) {
+        let ModelRecord { previous, next, older, newer, older_alike, newer_alike, .. } = self.models[model as usize];
+        for model in [previous, next, older, newer, older_alike, newer_alike] {
+            if let Some(record) = self.models.get(model as usize) {
+                memory::prefetch(record);
+            }
+        }
     }
 
     /// Gives a registered model other owners: same handle, at the end of the new owner's list.
