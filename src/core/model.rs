@@ -323,7 +323,18 @@ impl Locked {
         if let Some(record) = self.models.get(model as usize) {
             memory::prefetch(record);
             memory::prefetch(self.key(model));
+            self.slot(model).inspect(|slot| memory::prefetch(*slot));
         }
+    }
+
+    /// Asks the memory for what changes when a model goes.
+    #[inline(always)]
+    pub(super) fn prefetch_places(&self, model: u32) {
+        let (registry, key) = (self.registry, self.key(model));
+        let partition = key.partition.load(Ordering::Relaxed);
+        registry.by_name.prefetch(key.name.load(Ordering::Relaxed), partition);
+        registry.by_structure.prefetch(key.structure.load(Ordering::Relaxed), partition);
+        self.prefetch_neighbours(model);
     }
 
     /// Asks the memory for the models that stand beside one in its rows.
@@ -574,6 +585,8 @@ impl Locked {
         if self.free_model != NONE {
             let model = self.free_model;
             self.free_model = self.models[model as usize].next;
+            // Free ones lie anywhere; the next one has time to come until the next model.
+            self.prefetch_model(self.free_model);
             return Ok(model);
         }
         loop {

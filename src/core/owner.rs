@@ -400,6 +400,7 @@ impl Locked {
 
     /// Drops an owner's models and those that are on it; with a partition given, only those that live there.
     pub fn drop_models_about(&mut self, owner: u32, partition: Option<u32>, due: &mut DueList) {
+        self.models_about(owner).for_each(|model| self.prefetch_places(model));
         for model in self.models_about(owner) {
             if partition.is_none_or(|partition| self.partition_of(model) == partition) {
                 self.drop_model(model, due);
