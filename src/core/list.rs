@@ -49,7 +49,8 @@ pub struct List {
     version: AtomicU64,
     /// Generation and `LIVE` in the low half, the owner's kind in the high half.
     identity: AtomicU64,
-    /// The registry's epoch in which the content holds; in any other the list is empty.
+    /// The registry's epoch in which the content holds. In a later one it is empty where a clear came between, and where
+    /// only tenants were dropped, the holder of the lock knows what is left of it.
     valid: AtomicU64,
     stamp: AtomicU64,
     freshness: AtomicU64,
@@ -106,6 +107,8 @@ pub struct Ask<'a> {
     pub kind: u32,
     /// The registry's epoch.
     pub epoch: &'a AtomicU64,
+    /// The epoch that the last clear began: a list that was valid before is empty.
+    pub cleared: &'a AtomicU64,
     /// The registry's freshness word.
     pub registry_word: &'a AtomicU64,
 }
@@ -302,8 +305,13 @@ impl List {
     pub fn find(&self, ask: &Ask<'_>, atom: u32) -> Result<Option<u64>, Miss> {
         self.reading(ask.generation, |head| {
             let current = head.valid == ask.epoch.load(Ordering::Acquire);
-            if !current || (ask.kind != ANY_KIND && ask.kind != head.kind) {
+            // After the epoch: a clear raises this one first.
+            let cleared = !current && head.valid < ask.cleared.load(Ordering::Relaxed);
+            if cleared || (ask.kind != ANY_KIND && ask.kind != head.kind) {
                 return Ok(None);
+            }
+            if !current {
+                return Err(Miss::Unbuilt);
             }
             let position = self.position_of(head.shape, atom);
             Ok(position.and_then(|position| Some(self.ids(head.shape).get(position)?.load(Ordering::Relaxed))))
@@ -464,9 +472,9 @@ impl List {
         bytes
     }
 
-    /// Whether what the list holds is of now, and not of before a clear.
+    /// Whether what the list holds was valid in this epoch or in a later one.
     pub fn is_valid(&self, epoch: u64) -> bool {
-        self.valid.load(Ordering::Relaxed) == epoch
+        self.valid.load(Ordering::Relaxed) >= epoch
     }
 
     /// How many entries there are, gaps included.
@@ -488,7 +496,7 @@ impl List {
         }
     }
 
-    /// Whether the list can be answered from as it is.
+    /// Whether the list can be answered from as it is, where it was valid in this epoch or in a later one.
     pub fn is_built(&self, epoch: u64) -> bool {
         self.is_valid(epoch) && self.shape() & DIRTY == 0
     }
@@ -500,6 +508,37 @@ impl List {
             self.shape.store(DIRTY, Ordering::Relaxed);
         });
         self.free_runs()
+    }
+
+    /// Takes the list over into another epoch, as it is, or emptied. Gives the bytes of runs that were freed.
+    pub fn take_over(&self, epoch: u64, emptied: bool) -> usize {
+        let shape = self.shape();
+        self.write(|| {
+            self.valid.store(epoch, Ordering::Relaxed);
+            if emptied {
+                self.shape.store(DIRTY | shape & PARTED, Ordering::Relaxed);
+            }
+        });
+        if emptied { self.free_runs() } else { 0 }
+    }
+
+    /// Takes the list over into another epoch with the entries that `keep` says alone, and tells each moved one its new
+    /// position; the list is dirty afterwards.
+    pub fn take_over_some(&self, epoch: u64, keep: impl Fn(u64) -> bool, moved: impl FnMut(u64, usize)) {
+        self.write(|| {
+            let mut shape = self.shape();
+            for position in 0..self.used() {
+                let id = self.id_at(position);
+                if id != 0 && !keep(id) {
+                    self.put(shape, position, 0, 0);
+                    shape += GAP_ONE;
+                }
+            }
+            self.shape.store(shape, Ordering::Relaxed);
+            let shape = self.close_gaps(moved);
+            self.valid.store(epoch, Ordering::Relaxed);
+            self.shape.store(shape | DIRTY, Ordering::Relaxed);
+        });
     }
 
     /// The position of the entry with this name.

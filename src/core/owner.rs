@@ -167,17 +167,22 @@ impl Locked {
 
     /// Counts that a list, which could be answered from until now, no longer can.
     pub fn count_invalidation(&mut self, list: &List) {
-        if list.is_built(self.registry.epoch.load(Ordering::Relaxed)) {
+        // A drop of other models since did nothing to it.
+        if list.is_built(self.registry.cleared.load(Ordering::Relaxed)) {
             self.built_lists -= 1;
             self.invalidations += 1;
         }
     }
 
-    /// Empties an owner's lists of what was built before a clear, if that has not been done.
+    /// Empties an owner's lists of what went with a clear or with a tenant, if that has not been done.
     pub fn renew(&mut self, owner: u32) {
         let epoch = self.registry.epoch.load(Ordering::Relaxed);
         let Some(list) = self.list_of(owner) else { return };
         if list.is_valid(epoch) {
+            return;
+        }
+        if list.is_valid(self.registry.cleared.load(Ordering::Relaxed)) {
+            self.outlive(owner);
             return;
         }
         if let Some(on) = self.list_on(owner) {
@@ -185,6 +190,7 @@ impl Locked {
         }
         self.join_lists(owner);
         self.owners[owner as usize].homes = None;
+        self.owners[owner as usize].has_dropped = false;
         self.owners[owner as usize].snapshots = [Weak::new(), Weak::new()];
         let freed = list.reset(epoch);
         self.run_bytes -= freed;
@@ -352,6 +358,7 @@ impl Locked {
         let record = &mut self.owners[index as usize];
         record.live = false;
         record.homes = None;
+        record.has_dropped = false;
         record.snapshots = [Weak::new(), Weak::new()];
         let (name, label, configuration) =
             (std::mem::take(&mut record.name), std::mem::take(&mut record.label), record.configuration);

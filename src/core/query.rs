@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use crate::error::{Error, Status};
 
 use super::handle::{self, GENERATION_MASK, Parts, Tag};
-use super::index::ModelKey;
+use super::index::{By, ModelKey};
 use super::list::{ANY_KIND, Ask, List, Miss, RETRIES, Stamp, Which};
 use super::model::{check_code, structure_key};
 use super::names::Lookup;
@@ -79,7 +79,13 @@ pub fn list(
     stamp: &mut Stamp,
 ) -> crate::error::Result<usize> {
     let (registry, parts) = find(owner)?;
-    let ask = Ask { generation: parts.generation, kind, epoch: &registry.epoch, registry_word: &registry.word };
+    let ask = Ask {
+        generation: parts.generation,
+        kind,
+        epoch: &registry.epoch,
+        cleared: &registry.cleared,
+        registry_word: &registry.word,
+    };
     let own = registry.lists.get(parts.index);
     match own.map_or(Err(Miss::Gone), |own| own.copy(&ask, which, out, stamp)) {
         Ok(count) => {
@@ -103,7 +109,13 @@ pub fn names(
     mut each: impl FnMut(usize, &mut dyn FnMut(&mut dyn FnMut(&[u8]))),
 ) -> crate::error::Result<usize> {
     let (registry, parts) = find(owner)?;
-    let ask = Ask { generation: parts.generation, kind, epoch: &registry.epoch, registry_word: &registry.word };
+    let ask = Ask {
+        generation: parts.generation,
+        kind,
+        epoch: &registry.epoch,
+        cleared: &registry.cleared,
+        registry_word: &registry.word,
+    };
     let mut hand = |position: usize, atom: u32| {
         each(position, &mut |piece: &mut dyn FnMut(&[u8])| registry.names.bytes(atom, piece));
     };
@@ -125,7 +137,13 @@ pub fn names(
 pub fn get(owner: u64, kind: u32, name: &[u8]) -> crate::error::Result<u64> {
     let (registry, parts) = find(owner)?;
     let own = registry.lists.get(parts.index).ok_or_else(|| gone(registry, parts))?;
-    let ask = Ask { generation: parts.generation, kind, epoch: &registry.epoch, registry_word: &registry.word };
+    let ask = Ask {
+        generation: parts.generation,
+        kind,
+        epoch: &registry.epoch,
+        cleared: &registry.cleared,
+        registry_word: &registry.word,
+    };
     for _ in 0..RETRIES {
         let answer = match registry.names.find(name) {
             // The atom has to have stood for this name all the while, else the entry is of another one.
@@ -139,6 +157,7 @@ pub fn get(owner: u64, kind: u32, name: &[u8]) -> crate::error::Result<u64> {
         match answer {
             Ok(id) => return Ok(id.unwrap_or(0)),
             Err(Miss::Gone) => return Err(gone(registry, parts)),
+            Err(Miss::Unbuilt) => break,
             Err(_) => std::hint::spin_loop(),
         }
     }
@@ -209,12 +228,13 @@ impl From<Option<u32>> for Search {
 }
 
 impl Registry {
-    /// The handle of a model that was found under a version, if nothing has changed since. It is a use of its partition.
+    /// The handle of a model that was found under a version, if nothing has changed since and it is known to be of this epoch.
+    /// It is a use of its partition.
     #[inline(always)]
     pub(super) fn found(&'static self, handle: u64, version: u64, model: u32) -> Option<u64> {
         let word = self.models.get(model)?.load(Ordering::Relaxed);
         let partition = self.keys.get(model)?.partition.load(Ordering::Relaxed);
-        if !self.changes.unchanged(version) || self.handle() != handle {
+        if !self.is_current(word) || !self.changes.unchanged(version) || self.handle() != handle {
             return None;
         }
         self.places.note(partition);
@@ -243,7 +263,15 @@ impl Registry {
                 Search::Nothing => None,
             };
             let answer = match found {
-                Some(model) => self.found(handle, version, model),
+                Some(model) => match self.found(handle, version, model) {
+                    None => match self.outlived(version, model) {
+                        // It went with its tenant, and is in the way of others.
+                        Some(0) => return Ok(None),
+                        Some(_) => self.found(handle, version, model),
+                        None => None,
+                    },
+                    answer => answer,
+                },
                 None => self.changes.unchanged(version).then_some(0),
             };
             if self.handle() != handle {
@@ -355,6 +383,9 @@ impl Locked {
     fn find_structure(&mut self, ask: &StructureSearch<'_>) -> crate::error::Result<u64> {
         let tenant = self.tenant_code(ask.tenant)?;
         let key = structure_key(ask.structure, ask.strict);
+        if ask.tenant.is_empty() && self.first(By::Structure, key).is_none() {
+            return Ok(0);
+        }
         let (index, keys) = (&self.registry.by_structure, &self.registry.keys);
         let older = |model: &u32| Some(self.models[*model as usize].older_alike).filter(|older| *older != NONE);
         let fits = |model: &u32| ask.fits(self.key(*model));
@@ -375,7 +406,7 @@ impl Locked {
         let code = tenant.map(|code| self.tenant_code(code)).transpose()?;
         let Some(atom) = self.registry.names.known(name) else { return Ok(0) };
         let model = match code {
-            None => self.registry.by_name.first(&self.registry.keys, atom),
+            None => self.first(By::Name, atom),
             Some(code) => self.partitions.find(code).and_then(|partition| self.newest(atom, partition)),
         };
         Ok(self.found(model))
