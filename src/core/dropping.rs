@@ -13,7 +13,7 @@ use super::handle::{self, Parts};
 use super::index::{By, IndexCounts, Newest};
 use super::list::RETRIES;
 use super::memory;
-use super::model::{NO_STRUCTURE, Place, moves};
+use super::model::{NO_STRUCTURE, Place, locate, moves};
 use super::partition::GLOBAL_INDEX;
 use super::registry::{Locked, Registry, is_of};
 use super::state::{Home, NONE, State};
@@ -42,20 +42,22 @@ impl Registry {
         let _ = slot.compare_exchange(word, now, Ordering::Relaxed, Ordering::Relaxed);
         Some(now)
     }
+}
 
-    /// Whether a model is registered whose slot has a word of an earlier epoch.
-    #[cold]
-    pub(crate) fn has_outlived(&'static self, parts: Parts) -> bool {
-        for _ in 0..RETRIES {
-            if let Some(version) = self.changes.read()
-                && let Some(word) = self.outlived(version, parts.index)
-            {
-                return is_of(word, parts.generation);
-            }
-            std::hint::spin_loop();
+/// Whether the handle is of a registered model, where its slot has a word of an earlier epoch.
+#[cold]
+#[inline(never)]
+pub(super) fn has_outlived(value: u64) -> bool {
+    let Ok((registry, parts)) = locate(value) else { return false };
+    for _ in 0..RETRIES {
+        if let Some(version) = registry.changes.read()
+            && let Some(word) = registry.outlived(version, parts.index)
+        {
+            return is_of(word, parts.generation);
         }
-        self.lock_in_doubt().is_model(parts)
+        std::hint::spin_loop();
     }
+    registry.lock_in_doubt().is_model(parts)
 }
 
 impl Locked {

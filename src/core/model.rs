@@ -7,6 +7,7 @@ use crate::error::{Error, Result, Status};
 use crate::schema::Schema;
 
 use super::change::{Change, Kind};
+use super::dropping;
 use super::due::{Due, DueList, UserData};
 use super::fallible;
 use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
@@ -84,8 +85,10 @@ pub fn is_valid(value: u64) -> bool {
     let Ok((registry, parts)) = locate(value) else { return false };
     let Some(slot) = registry.models.get(parts.index) else { return false };
     let word = slot.load(Ordering::Acquire);
-    word == model_word(parts.generation, registry.epoch.load(Ordering::Acquire))
-        || (is_of(word, parts.generation) && registry.has_outlived(parts))
+    if word == model_word(parts.generation, registry.epoch.load(Ordering::Acquire)) {
+        return true;
+    }
+    is_of(word, parts.generation) && dropping::has_outlived(value)
 }
 
 /// Tells the models whose entries moved in a list their new positions.

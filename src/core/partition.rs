@@ -9,7 +9,7 @@ use md5::{Digest, Md5};
 use crate::error::{Result, Status};
 
 use super::clock;
-use super::fallible::beginning;
+use super::fallible::{beginning, boxed};
 use super::index::MAX_SEQUENCE;
 use super::names::{KEYS, NameCounts, SLOT_BYTES};
 use super::places::{Label, OF_OWNER, Places, RESERVED, Slot};
@@ -139,8 +139,8 @@ pub(crate) struct Partition {
     pub plain: u32,
     /// Models whose `user_data` has a destructor or goes into a release queue.
     pub due: u32,
-    /// The apps that have models here.
-    apps: Vec<u32>,
+    /// The apps that have models here, if there ever was one.
+    apps: Option<Box<Vec<u32>>>,
     /// Whether there was no memory to list one of them.
     pub unlisted: bool,
     pub created_at: i64,
@@ -528,7 +528,7 @@ impl Partitions {
             structures: 0,
             plain: 0,
             due: 0,
-            apps: Vec::new(),
+            apps: None,
             unlisted: false,
             created_at: wall,
             last_used_at: wall,
@@ -570,7 +570,7 @@ impl Partitions {
     pub fn retire(&mut self, index: u32) -> Vec<u32> {
         let Some(partition) = self.get_mut(index) else { return Vec::new() };
         let (label, sequence, structures) = (partition.label, partition.sequence, partition.structures);
-        let apps = std::mem::take(&mut partition.apps);
+        let apps = partition.apps.take().map_or_else(Vec::new, |apps| *apps);
         self.hide(index, label);
         self.structures -= structures as usize;
         if let Some(at) = self.order_of(sequence) {
@@ -611,17 +611,22 @@ impl Partitions {
     /// Lists an app that has models in a partition; gives its place, `NONE` where there is no memory for it.
     pub fn list_app(&mut self, index: u32, app: u32) -> u32 {
         let Some(partition) = self.get_mut(index) else { return NONE };
-        if partition.apps.try_reserve(1).is_err() {
-            partition.unlisted = true;
-            return NONE;
+        if partition.apps.is_none() {
+            partition.apps = boxed(Vec::new());
         }
-        partition.apps.push(app);
-        partition.apps.len() as u32 - 1
+        if let Some(apps) = &mut partition.apps
+            && apps.try_reserve(1).is_ok()
+        {
+            apps.push(app);
+            return apps.len() as u32 - 1;
+        }
+        partition.unlisted = true;
+        NONE
     }
 
     /// Takes an app off that list; gives the one that has its place now.
     pub fn unlist_app(&mut self, index: u32, place: u32) -> Option<u32> {
-        let apps = &mut self.get_mut(index)?.apps;
+        let apps = self.get_mut(index)?.apps.as_deref_mut()?;
         if place as usize >= apps.len() {
             return None;
         }
