@@ -203,7 +203,7 @@ fn models_by_structure_are_found_in_the_partitions_that_are_left() {
     let schema = schema(r#"{"name": "One", "base": "Model", "properties": {"a": "string"}}"#);
     let put = |tenant: &str| {
         let one = |number| Model { tenant, schema, ..Model::new(&name(number)) }.add(&registry);
-        (0..MANY).map(one).last().expect("a model")
+        (0..MANY).map(one).collect::<Vec<u64>>()[MANY - 1]
     };
     let newest = ["first", "second", "third"].map(put);
     let search = |tenant| find_structure(registry.0, Search { schema, tenant, ..Search::default() });
@@ -293,6 +293,47 @@ fn nothing_is_left_whatever_comes_before_it_is_taken_back() {
 }
 
 #[test]
+fn what_a_clear_left_behind_is_told_from_what_a_drop_did() {
+    let registry = Registry::new();
+    for number in 0..1_000 {
+        Model::tenant("User", &format!("tenant{number}")).add(&registry);
+    }
+    registry.clear();
+    // A registration takes some of those back, for the next tenants; a move does not.
+    let model = Model::tenant("Moved", "west").add(&registry);
+    for tenant in ["east", "south", "north"] {
+        move_to(model, 0, 0, tenant).expect("move");
+    }
+    fill(&registry, 0, 0, "north");
+    assert_eq!(drop_tenant(registry.0, "north", 0), Ok(MANY as u64 + 1));
+    assert_eq!(drop_idle(registry.0, 0), Ok(3));
+    registry.reclaim();
+    assert_eq!(stats(registry.0).bytes_in_use, 0);
+}
+
+#[test]
+fn apps_that_had_models_there_before_lose_nothing() {
+    let registry = Registry::new();
+    let (source, beside) = (registry.data_source("mysql"), registry.data_source("memory"));
+    fill(&registry, source, 0, "");
+    let apps = [0; 4].map(|_| registry.app());
+    let put = |app, data_source, name| Model { app, data_source, ..Model::new(name) }.add(&registry);
+    let kept = apps.map(|app| put(app, beside, "Kept"));
+    let inside = apps.map(|app| put(app, source, "Lost"));
+    // The first leaves, then the one that had come last.
+    unregister(inside[0]).expect("unregister");
+    move_to(inside[3], beside, apps[3], "").expect("move");
+    let before = apps.map(|app| list_and_stamp(app).1.stamp);
+    assert_eq!(drop_tenant(registry.0, MYSQL, 0), Ok(MANY as u64 + 1));
+    let now = apps.map(list_and_stamp);
+    for (at, (list, stamp)) in now.into_iter().enumerate() {
+        let stayed = at == 0 || at == 3;
+        assert_eq!(stamp.stamp == before[at], stayed, "the list of app {at}");
+        assert_eq!(list, if at == 3 { vec![kept[3], inside[3]] } else { vec![kept[at]] });
+    }
+}
+
+#[test]
 fn a_registry_that_is_destroyed_before_leaves_nothing_to_the_next_one() {
     for _ in 0..3 {
         let scene = Scene::new();
@@ -326,7 +367,9 @@ fn rounds_of_drops_take_no_more_memory() {
     // With three bits of generation slots are retired, and new ones take their place.
     let retires = cfg!(feature = "small-generations");
     assert!(retires || reserved[1..].iter().all(|bytes| *bytes == reserved[1]), "{reserved:?}");
-    (release(source).expect("release"), release(app).expect("release"));
+    for owner in [source, app] {
+        release(owner).expect("release");
+    }
     registry.reclaim();
     assert_eq!(stats(registry.0).bytes_in_use, 0);
 }

@@ -140,7 +140,7 @@ pub(crate) struct Partition {
     /// Models whose `user_data` has a destructor or goes into a release queue.
     pub due: u32,
     /// The apps that have models here, if there ever was one.
-    apps: Option<Box<Vec<u32>>>,
+    apps: Option<Box<Apps>>,
     /// Whether there was no memory to list one of them.
     pub unlisted: bool,
     pub created_at: i64,
@@ -148,6 +148,10 @@ pub(crate) struct Partition {
     /// The same on the clock that idle time is measured by.
     last_used: u64,
 }
+
+/// The apps that have models with a data source in a partition.
+#[derive(Default)]
+struct Apps(Vec<u32>);
 
 struct Configuration {
     fields: Fields,
@@ -570,7 +574,7 @@ impl Partitions {
     pub fn retire(&mut self, index: u32) -> Vec<u32> {
         let Some(partition) = self.get_mut(index) else { return Vec::new() };
         let (label, sequence, structures) = (partition.label, partition.sequence, partition.structures);
-        let apps = partition.apps.take().map_or_else(Vec::new, |apps| *apps);
+        let apps = partition.apps.take().map_or_else(Vec::new, |apps| apps.0);
         self.hide(index, label);
         self.structures -= structures as usize;
         if let Some(at) = self.order_of(sequence) {
@@ -612,9 +616,9 @@ impl Partitions {
     pub fn list_app(&mut self, index: u32, app: u32) -> u32 {
         let Some(partition) = self.get_mut(index) else { return NONE };
         if partition.apps.is_none() {
-            partition.apps = boxed(Vec::new());
+            partition.apps = boxed(Apps::default());
         }
-        if let Some(apps) = &mut partition.apps
+        if let Some(Apps(apps)) = partition.apps.as_deref_mut()
             && apps.try_reserve(1).is_ok()
         {
             apps.push(app);
@@ -626,7 +630,7 @@ impl Partitions {
 
     /// Takes an app off that list; gives the one that has its place now.
     pub fn unlist_app(&mut self, index: u32, place: u32) -> Option<u32> {
-        let apps = self.get_mut(index)?.apps.as_deref_mut()?;
+        let Apps(apps) = self.get_mut(index)?.apps.as_deref_mut()?;
         if place as usize >= apps.len() {
             return None;
         }
