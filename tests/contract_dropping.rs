@@ -220,6 +220,28 @@ fn models_by_structure_are_found_in_the_partitions_that_are_left() {
 }
 
 #[test]
+fn a_model_in_global_comes_before_what_a_drop_left_behind() {
+    let registry = Registry::new();
+    let schema = schema(r#"{"name": "One", "base": "Model", "properties": {"a": "string"}}"#);
+    let put = |name: &str, tenant: &str| Model { tenant, schema, ..Model::new(name) }.add(&registry);
+    let search = |tenant| find_structure(registry.0, Search { schema, tenant, ..Search::default() });
+    for number in 0..MANY {
+        put(&name(number), "north");
+    }
+    let south = put("User", "south");
+    Model::tenant("Other", "west").add(&registry);
+    assert_eq!(drop_tenant(registry.0, "north", 0), Ok(MANY as u64));
+    let common = put("User", "");
+    for tenant in ["south", "west", "north", ""] {
+        assert_eq!((search(tenant), search(tenant)), (Ok(common), Ok(common)), "{tenant}");
+    }
+    assert_eq!((find(registry.0, "User"), find_in(registry.0, "south", "User")), (Ok(common), Ok(south)));
+    unregister(common).expect("unregister");
+    assert_eq!((search("south"), search("west"), search("")), (Ok(south), Ok(0), Ok(south)));
+    free_schema(schema).expect("free");
+}
+
+#[test]
 fn a_tenant_that_came_later_is_dropped_before_an_earlier_one() {
     let registry = Registry::new();
     let tenants = ["first", "second", "third", "fourth"];

@@ -105,8 +105,7 @@ impl Locked {
         }
         let freshness = self.refresh(app);
         if let Some(list) = self.list_of(app) {
-            self.count_invalidation(list);
-            list.invalidate(freshness);
+            self.count_invalidation(list.invalidate(freshness));
         }
     }
 
@@ -129,11 +128,16 @@ impl Locked {
         } else {
             for list in [self.list_of(owner), self.list_on(owner)].into_iter().flatten() {
                 // An empty one was not changed.
-                let emptied = all && list.used() > 0;
-                if emptied {
-                    self.count_invalidation(list);
+                if !all || list.used() == 0 {
+                    list.take_over(epoch);
+                    continue;
                 }
-                self.run_bytes -= list.take_over(epoch, emptied);
+                let (was_asked, freed) = list.take_over_emptied(epoch, self.refresh(owner));
+                self.count_invalidation(was_asked);
+                self.run_bytes -= freed;
+            }
+            if all {
+                self.note_freshness(owner);
             }
         }
         let record = &mut self.owners[owner as usize];
@@ -178,7 +182,7 @@ impl Locked {
             By::Structure => (by_structure, &key.structure),
         };
         let newest = Newest { key: of.load(Ordering::Relaxed), partition, model };
-        let Some(sequence) = partitions.dropped_sequence(partition) else { return };
+        let sequence = partitions.sequence(partition);
         let begun = registry.changes.begin();
         registry
             .index(by)

@@ -434,10 +434,13 @@ impl Partitions {
         self.order[from..].iter().map(|(_, index)| *index).filter(|index| index & DROPPED == 0)
     }
 
-    /// The sequence number of a partition that is there.
+    /// The sequence number of a partition that is there, or that was dropped and still has entries in the indices.
     #[inline(always)]
     pub fn sequence(&self, index: u32) -> u64 {
-        self.places.slots.get(index).map_or(u64::MAX, |slot| slot.sequence.load(Ordering::Relaxed))
+        match self.places.slots.get(index).map_or(0, |slot| slot.sequence.load(Ordering::Relaxed)) {
+            0 => self.slots.get(index as usize).and_then(Option::as_ref).map_or(0, |partition| partition.sequence),
+            sequence => sequence,
+        }
     }
 
     /// How many there are, without `global`.
@@ -593,11 +596,6 @@ impl Partitions {
     /// The partition that was dropped last with its models still to be taken back.
     pub fn dropped(&mut self) -> Option<&mut Partition> {
         self.slots.get_mut(*self.dropped.last()? as usize)?.as_mut()
-    }
-
-    /// The sequence number of a partition that was dropped.
-    pub fn dropped_sequence(&self, index: u32) -> Option<u64> {
-        self.slots.get(index as usize)?.as_ref().map(|partition| partition.sequence)
     }
 
     /// Ends the partition that was dropped last, which has no models any more.
