@@ -13,7 +13,9 @@ mod atomics {
 }
 
 mod memory {
-    use crate::atomics::AtomicU64;
+    use std::mem::MaybeUninit;
+
+    use crate::atomics::{AtomicU64, Ordering};
     use crate::error::Status;
 
     /// # Safety
@@ -48,6 +50,20 @@ mod memory {
     }
 
     pub fn free(_: Words) {}
+
+    pub const LINE_WORDS: usize = 8;
+
+    pub fn copy(from: &[AtomicU64], to: &mut [MaybeUninit<u64>]) {
+        copy_few(from, to);
+    }
+
+    pub fn copy_few(from: &[AtomicU64], to: &mut [MaybeUninit<u64>]) {
+        to.iter_mut().zip(from).for_each(|(to, from)| _ = to.write(from.load(Ordering::Relaxed)));
+    }
+
+    pub fn copy_ten(from: &[AtomicU64; 10], to: &mut [MaybeUninit<u64>; 10]) {
+        copy_few(from, to);
+    }
 
     pub fn prefetch<T>(_: *const T) {}
 }

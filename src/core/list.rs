@@ -202,10 +202,7 @@ impl List {
     ) -> Result<Answer, Miss> {
         self.asked(ask, which, stamp, |shape, used| {
             let ids = self.ids(shape);
-            let count = used.min(out.len()).min(ids.len());
-            for (to, from) in out[..count].iter_mut().zip(&ids[..count]) {
-                to.write(from.load(Ordering::Relaxed));
-            }
+            memory::copy(&ids[..used.min(ids.len())], out);
         })
     }
 
@@ -309,17 +306,8 @@ impl List {
         }
         let ids = self.ids.get(..used)?;
         match (<&[AtomicU64; INLINE]>::try_from(ids), out.first_chunk_mut::<INLINE>()) {
-            // Without a loop: so many are the most that an owner has in its block.
-            (Ok(ids), Some(out)) => {
-                for (to, from) in out.iter_mut().zip(ids) {
-                    to.write(from.load(Ordering::Relaxed));
-                }
-            }
-            _ => {
-                for (to, from) in out.iter_mut().zip(ids) {
-                    to.write(from.load(Ordering::Relaxed));
-                }
-            }
+            (Ok(ids), Some(out)) => memory::copy_ten(ids, out),
+            _ => memory::copy_few(ids, out),
         }
         let stamp = if STAMPED {
             let (stamp, owner) = (self.stamp.load(Ordering::Relaxed), self.freshness.load(Ordering::Relaxed));
@@ -827,7 +815,7 @@ impl List {
     /// Asks for the first lines of a long list; the machine sees by itself that the next ones follow.
     #[inline(always)]
     pub fn prefetch_long_ids(&self) {
-        for line in self.run(&self.long_ids).as_slice().chunks(LINE_WORDS).take(FIRST_LINES) {
+        for line in self.run(&self.long_ids).as_slice().chunks(memory::LINE_WORDS).take(FIRST_LINES) {
             memory::prefetch(line.as_ptr());
         }
     }
@@ -856,7 +844,5 @@ impl List {
     }
 }
 
-/// How many words a cache line has.
-const LINE_WORDS: usize = 8;
 /// How many lines of a long list are asked for: from there on the machine's own prefetching has caught up.
 const FIRST_LINES: usize = 4;

@@ -7,7 +7,7 @@
 
 use std::alloc::{Layout, alloc_zeroed};
 use std::marker::PhantomData;
-use std::mem::{align_of, size_of};
+use std::mem::{MaybeUninit, align_of, size_of};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
 
@@ -317,6 +317,106 @@ pub fn free_given_back(run: Words) {
         free.orders[order].push(run);
         FREE_BYTES.fetch_add(run.bytes(), Ordering::Relaxed);
     }
+}
+
+/// Copies as many words as both have room for, while others may be changing them: each word is one that it was at some moment.
+///
+/// That is what relaxed loads one after the other do, which the compiler never joins. The machine reads two at once, and none of
+/// them torn.
+#[inline(always)]
+pub fn copy(from: &[AtomicU64], to: &mut [MaybeUninit<u64>]) {
+    let count = from.len().min(to.len());
+    let (from, to) = (&from[..count], &mut to[..count]);
+    let whole = copy_lines(from, to);
+    copy_few(&from[whole..], &mut to[whole..]);
+}
+
+/// As [`copy`], one by one: for the few that are too few to do otherwise.
+#[inline(always)]
+pub fn copy_few(from: &[AtomicU64], to: &mut [MaybeUninit<u64>]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        to.write(from.load(Ordering::Relaxed));
+    }
+}
+
+/// As [`copy`], for as many as there are most often.
+#[inline(always)]
+pub fn copy_ten(from: &[AtomicU64; 10], to: &mut [MaybeUninit<u64>; 10]) {
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+    // SAFETY: reads the ten words of `from` and writes those of `to`. A load of 16 bytes is, for each of its two aligned words,
+    // what a load of that word is on this machine: a relaxed atomic load.
+    unsafe {
+        std::arch::asm!(
+            "movdqu {a}, xmmword ptr [{from}]",
+            "movdqu {b}, xmmword ptr [{from} + 16]",
+            "movdqu {c}, xmmword ptr [{from} + 32]",
+            "movdqu {d}, xmmword ptr [{from} + 48]",
+            "movdqu {e}, xmmword ptr [{from} + 64]",
+            "movdqu xmmword ptr [{to}], {a}",
+            "movdqu xmmword ptr [{to} + 16], {b}",
+            "movdqu xmmword ptr [{to} + 32], {c}",
+            "movdqu xmmword ptr [{to} + 48], {d}",
+            "movdqu xmmword ptr [{to} + 64], {e}",
+            from = in(reg) from.as_ptr(),
+            to = in(reg) to.as_mut_ptr(),
+            a = out(xmm_reg) _,
+            b = out(xmm_reg) _,
+            c = out(xmm_reg) _,
+            d = out(xmm_reg) _,
+            e = out(xmm_reg) _,
+            options(nostack, preserves_flags),
+        );
+    }
+    #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
+    copy_few(from, to);
+}
+
+/// How many words a cache line has.
+pub const LINE_WORDS: usize = 8;
+
+/// Copies the whole lines' worth of words, both of the same length; gives how many words that were.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+#[inline(always)]
+fn copy_lines(from: &[AtomicU64], to: &mut [MaybeUninit<u64>]) -> usize {
+    let whole = from.len() / LINE_WORDS * LINE_WORDS;
+    let mut lines = from.len() / LINE_WORDS;
+    if lines > 0 {
+        // SAFETY: reads `lines` times eight words of `from` and writes as many of `to`, which both have. The loads are as in
+        // `copy_ten`.
+        unsafe {
+            std::arch::asm!(
+                "2:",
+                "movdqu {a}, xmmword ptr [{from}]",
+                "movdqu {b}, xmmword ptr [{from} + 16]",
+                "movdqu {c}, xmmword ptr [{from} + 32]",
+                "movdqu {d}, xmmword ptr [{from} + 48]",
+                "movdqu xmmword ptr [{to}], {a}",
+                "movdqu xmmword ptr [{to} + 16], {b}",
+                "movdqu xmmword ptr [{to} + 32], {c}",
+                "movdqu xmmword ptr [{to} + 48], {d}",
+                "add {from}, 64",
+                "add {to}, 64",
+                "dec {lines}",
+                "jne 2b",
+                from = inout(reg) from.as_ptr() => _,
+                to = inout(reg) to.as_mut_ptr() => _,
+                lines = inout(reg) lines,
+                a = out(xmm_reg) _,
+                b = out(xmm_reg) _,
+                c = out(xmm_reg) _,
+                d = out(xmm_reg) _,
+                options(nostack),
+            );
+        }
+    }
+    debug_assert_eq!(lines, 0);
+    whole
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
+#[inline(always)]
+fn copy_lines(_: &[AtomicU64], _: &mut [MaybeUninit<u64>]) -> usize {
+    0
 }
 
 /// Asks for all lines of a value.
