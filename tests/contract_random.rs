@@ -29,6 +29,8 @@ struct Run {
     world: World,
     schemas: Vec<u64>,
     steps: usize,
+    /// One in how many models has a destructor: a tenant in which none has goes at once, whatever is in it.
+    destructors: usize,
 }
 
 fn handle_of(world: &World, owner: Option<usize>) -> u64 {
@@ -42,7 +44,8 @@ impl Run {
             schema(r#"{"name": "Two", "base": "Model", "properties": {"b": "number"}}"#),
             schema(r#"{"name": "None", "base": "Model", "properties": {}}"#),
         ];
-        Run { seed, random: Random::new(seed), world: World::default(), schemas, steps: 0 }
+        let destructors = [1, 8, usize::MAX][seed as usize % 3];
+        Run { seed, random: Random::new(seed), world: World::default(), schemas, steps: 0, destructors }
     }
 
     fn live_registries(&self) -> Vec<usize> {
@@ -97,6 +100,7 @@ impl Run {
         let name = NAMES[self.random.below(NAMES.len())];
         let new = self.some_place(registry, name);
         let (witness, structure) = (Witness::new(), self.random.below(4));
+        let has_destructor = self.random.once_in(self.destructors);
         let strict = self.random.once_in(2);
         let settings = if strict { r#"{"strict":true}"# } else { "" };
         let marks = self.random.below(4) as u32;
@@ -110,14 +114,15 @@ impl Run {
             tenant: &new.tenant,
             schema: self.schemas.get(structure).copied().unwrap_or(0),
             settings,
-            witness: Some(witness),
+            user_data: witness.pointer().addr(),
+            witness: Some(witness).filter(|_| has_destructor),
             marks,
             ..Model::default()
         }
         .register(owned.handle);
         if full {
             assert_eq!(code(result), FULL);
-            assert_eq!(witness.runs(), 1, "what a failing call was handed is destroyed");
+            assert_eq!(witness.runs(), usize::from(has_destructor), "what a failing call was handed is destroyed");
             return;
         }
         let model = naive::Model {
@@ -133,6 +138,7 @@ impl Run {
             strict,
             marks,
             witness,
+            has_destructor,
             registered: false,
             holds: 0,
             snapshots: 0,

@@ -94,6 +94,7 @@ struct Scene {
     list: List,
     other: List,
     epoch: AtomicU64,
+    cleared: AtomicU64,
     registry_word: AtomicU64,
 }
 
@@ -101,6 +102,7 @@ impl Scene {
     fn new() -> Arc<Scene> {
         let scene = Scene::default();
         scene.epoch.store(1, Ordering::Relaxed);
+        scene.cleared.store(1, Ordering::Relaxed);
         scene.registry_word.store(1, Ordering::Relaxed);
         for list in [&scene.list, &scene.other] {
             list.open(7, APP, 1, 1, 0);
@@ -109,7 +111,8 @@ impl Scene {
     }
 
     fn ask(&self, generation: u32) -> Ask<'_> {
-        Ask { generation, kind: ANY_KIND, epoch: &self.epoch, registry_word: &self.registry_word }
+        let Scene { epoch, cleared, registry_word, .. } = self;
+        Ask { generation, kind: ANY_KIND, epoch, cleared, registry_word }
     }
 
     /// What a reader gets who asks once.
@@ -262,10 +265,45 @@ fn after_a_clear_no_reader_is_given_what_was_before() {
         };
         // All that a clear does; and what the next question does that gets the lock.
         scene.epoch.store(2, Ordering::Release);
+        scene.cleared.store(2, Ordering::Release);
         scene.registry_word.store(2, Ordering::Release);
         cleared.store(1, Ordering::Release);
-        scene.list.reset(2);
+        scene.list.reset(2, 2);
         scene.list.build(|_, _| ());
+        reader.join().expect("the reader ends");
+    });
+}
+
+#[test]
+fn after_a_drop_no_reader_is_given_what_went_and_what_stays_is_as_it_was() {
+    check(|| {
+        let scene = Scene::new();
+        scene.list.push(10, 1, 2);
+        scene.other.push(20, 2, 2);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let reader = {
+            let (scene, dropped) = (scene.clone(), dropped.clone());
+            thread::spawn(move || {
+                let is_dropped = dropped.load(Ordering::Acquire) == 1;
+                match scene.copy(&scene.list, 7) {
+                    Ok((ids, stamp)) => {
+                        assert!(ids == [10] && stamp.stamp == 2 || ids.is_empty() && stamp.stamp == 3);
+                        assert!(!is_dropped || ids.is_empty());
+                    }
+                    Err(miss) => assert!(matches!(miss, Miss::Unbuilt | Miss::Contended)),
+                }
+                match scene.copy(&scene.other, 7) {
+                    Ok((ids, stamp)) => assert_eq!((ids, stamp.stamp), (vec![20], 2)),
+                    Err(miss) => assert!(matches!(miss, Miss::Unbuilt | Miss::Contended)),
+                }
+            })
+        };
+        // All that a drop does; and what the next questions do, under the lock.
+        scene.epoch.store(2, Ordering::Release);
+        scene.registry_word.store(2, Ordering::Release);
+        dropped.store(1, Ordering::Release);
+        scene.list.take_over_emptied(2, 3);
+        scene.other.take_over(2);
         reader.join().expect("the reader ends");
     });
 }

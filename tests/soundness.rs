@@ -49,6 +49,15 @@ fn register(
     app: mreg_owner,
     value: u64,
 ) -> (i32, mreg_model) {
+    register_as(registry, name, |options| {
+        options.data_source = data_source;
+        options.app = app;
+        options.user_data = Box::into_raw(Box::new(value)).cast();
+        options.destroy = Some(destroy);
+    })
+}
+
+fn register_as(registry: mreg_registry, name: &str, say: impl FnOnce(&mut mreg_model_options)) -> (i32, mreg_model) {
     let mut options = std::mem::MaybeUninit::uninit();
     let mut model = 0;
     // SAFETY: `init` fills the options; texts live longer than the call.
@@ -56,10 +65,7 @@ fn register(
         mreg_model_options_init(options.as_mut_ptr());
         let mut options = options.assume_init();
         options.name = text(name);
-        options.data_source = data_source;
-        options.app = app;
-        options.user_data = Box::into_raw(Box::new(value)).cast();
-        options.destroy = Some(destroy);
+        say(&mut options);
         mreg_model_register(registry, &options, &mut model, null_mut())
     };
     (status, model)
@@ -194,4 +200,56 @@ fn readers_beside_every_kind_of_change() {
         done.store(true, Ordering::Relaxed);
     });
     assert_eq!(DESTROYED.load(Ordering::Relaxed), made, "every destructor ran once");
+}
+
+#[test]
+fn readers_of_what_outlives_drops_of_a_tenant() {
+    // More than are taken out one by one.
+    const MANY: usize = 70;
+    let registry = registry();
+    let app = owner(registry, MREG_KIND_APP);
+    let (status, stays) = register_as(registry, "Short", |options| options.app = app);
+    assert_eq!(status, 0);
+    let (passes, done) = (AtomicU64::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for _ in 0..READERS {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let (mut found, mut models, mut count) = (0, [0], 0);
+                    // SAFETY: the array has the room that is said, the rest are places for results.
+                    unsafe {
+                        assert!(mreg_model_is_valid(stays));
+                        mreg_model_is_valid(passes.load(Ordering::Relaxed));
+                        mreg_owner_models(app, 0, models.as_mut_ptr(), 1, &mut count, null_mut(), null_mut());
+                        assert_eq!((models, count), ([stays], 1));
+                        mreg_owner_get(app, 0, c"Short".as_ptr(), 5, &mut found, null_mut());
+                        assert_eq!(found, stays);
+                        mreg_registry_find_model(registry, c"Short".as_ptr(), 5, &mut found, null_mut());
+                    }
+                    assert_ne!(found, 0, "there is always one of the name");
+                }
+            });
+        }
+        for round in 0..ROUNDS.div_ceil(10) {
+            for number in 0..MANY {
+                let name = if number == 0 { "Short".to_owned() } else { format!("Another much longer name, {number}") };
+                let (status, model) = register_as(registry, &name, |options| options.tenant = text("north"));
+                assert_eq!(status, 0);
+                passes.store(model, Ordering::Relaxed);
+            }
+            let mut dropped = 0;
+            // SAFETY: a text that lives longer than the call, handles, and places for results.
+            unsafe {
+                assert_eq!(mreg_tenant_drop(registry, c"north".as_ptr(), 5, 0, &mut dropped, null_mut()), 0);
+                assert!(!mreg_model_is_valid(passes.load(Ordering::Relaxed)));
+                if round % 3 == 2 {
+                    assert_eq!(mreg_registry_reclaim(registry, null_mut()), 0);
+                }
+            }
+            assert_eq!(dropped, MANY as u64);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    // SAFETY: a handle only.
+    assert_eq!(unsafe { mreg_registry_destroy(registry, null_mut()) }, 0);
 }

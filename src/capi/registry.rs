@@ -409,7 +409,7 @@ pub unsafe extern "C" fn mreg_registry_generation(
     let work = || {
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(generation, 0, "generation") }?;
-        out.put(resolve_locked(registry)?.generation());
+        out.put(resolve_locked(registry)?.generation);
         Ok(())
     };
     // SAFETY: as the caller promises.

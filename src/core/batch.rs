@@ -57,7 +57,13 @@ impl Place {
     #[inline(always)]
     fn ask(&self, kind: u32) -> Ask<'static> {
         let Place { registry, parts, .. } = *self;
-        Ask { generation: parts.generation, kind, epoch: &registry.epoch, registry_word: &registry.word }
+        Ask {
+            generation: parts.generation,
+            kind,
+            epoch: &registry.epoch,
+            cleared: &registry.cleared,
+            registry_word: &registry.word,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::index::Newest;
 use super::list::List;
 use super::model::{NO_STRUCTURE, Place};
 use super::registry::Locked;
-use super::state::{Homes, Link, NONE, State};
+use super::state::{Link, NONE, State};
 
 /// What is under way on lists and on what searches look at, until [`Locked::thaw`].
 #[must_use]
@@ -62,26 +62,17 @@ impl Locked {
         record.data_source = place.data_source;
         record.app = place.app;
         record.registered_at = registered_at;
-        if let Some(homes) = self.homes_of(place.data_source, place.app) {
-            *homes.0.entry(place.partition).or_default() += 1;
-        }
+        self.settle_in(place);
         self.link_partition(model, atom, place.partition);
         self.partitions.touch_at(place.partition, registered_at);
         self.registered_total += 1;
-    }
-
-    /// Where models of an app live, where one has a data source as well.
-    fn homes_of(&mut self, data_source: u32, app: u32) -> Option<&mut Homes> {
-        if data_source == NONE || app == NONE {
-            return None;
-        }
-        self.owners[app as usize].homes.as_deref_mut()
     }
 
     fn link_partition(&mut self, model: u32, atom: u32, partition: u32) {
         let (registry, key) = (self.registry, self.key(model));
         key.partition.store(partition, Ordering::Relaxed);
         let structure = key.structure.load(Ordering::Relaxed);
+        let due = self.is_due(model);
         let State { partitions, by_name, by_structure, models, .. } = &mut *self.state;
         let sequence_of = |partition| partitions.sequence(partition);
         let name = Newest { key: atom, partition, model };
@@ -103,6 +94,7 @@ impl Locked {
             home.first = model;
         }
         home.models += 1;
+        home.due += u32::from(due);
         home.names += u32::from(older == NONE);
         let new_structure = if structure == NO_STRUCTURE {
             home.plain += 1;
@@ -130,14 +122,7 @@ impl Locked {
         let record = &self.models[model as usize];
         let (owner, source, app, noted_on) = (record.owner(), record.data_source, record.app, record.position_on);
         let partition = self.partition_of(model);
-        if let Some(homes) = self.homes_of(source, app)
-            && let Some(models) = homes.0.get_mut(&partition)
-        {
-            *models -= 1;
-            if *models == 0 {
-                homes.0.remove(&partition);
-            }
-        }
+        self.move_out(Place { data_source: source, app, partition });
         if owner != NONE
             && !kept_own
             && let Some(list) = self.list_of(owner)
@@ -177,6 +162,7 @@ impl Locked {
         let (registry, key) = (self.registry, self.key(model));
         let (atom, structure) = (key.name.load(Ordering::Relaxed), key.structure.load(Ordering::Relaxed));
         let index = key.partition.load(Ordering::Relaxed);
+        let due = self.is_due(model);
         let State { partitions, by_name, by_structure, models, .. } = &mut *self.state;
         let sequence = partitions.sequence(index);
         let record = &models[model as usize];
@@ -184,7 +170,7 @@ impl Locked {
         let (older, newer) = (record.older, record.newer);
         let (older_alike, newer_alike) = (record.older_alike, record.newer_alike);
         let known = |model: u32| (model != NONE).then_some(model);
-        let partition_of = |sequence| partitions.by_sequence(sequence);
+        let partition_of = |sequence| partitions.holding(sequence);
         if newer == NONE {
             let name = Newest { key: atom, partition: index, model };
             registry.by_name.take(by_name, &registry.keys, name, known(older), sequence, partition_of);
@@ -211,6 +197,7 @@ impl Locked {
         }
         let Some(partition) = partitions.get_mut(index) else { return };
         partition.models -= 1;
+        partition.due -= u32::from(due);
         partition.names -= u32::from(older == NONE && newer == NONE);
         if partition.first == model {
             partition.first = next;

@@ -56,7 +56,8 @@ pub struct List {
     version: AtomicU64,
     /// Generation and `LIVE` in the low half, the owner's kind in the high half.
     identity: AtomicU64,
-    /// The registry's epoch in which the content holds; in any other the list is empty.
+    /// The registry's epoch in which the content holds. In a later one it is empty where a clear came between, and where
+    /// only tenants were dropped, the holder of the lock knows what is left of it.
     valid: AtomicU64,
     /// The owner's freshness word when the list was last changed; more where a clear emptied it.
     stamp: AtomicU64,
@@ -90,7 +91,7 @@ pub struct Stamp {
 pub enum Miss {
     /// The owner is another one, or none.
     Gone,
-    /// The list has to be built first.
+    /// The list has to be built first, or looked at since a tenant was dropped.
     Unbuilt,
     /// The list is of before a clear: it is empty, and nobody said yet that it was asked.
     Emptied,
@@ -117,6 +118,8 @@ pub struct Ask<'a> {
     pub kind: u32,
     /// The registry's epoch.
     pub epoch: &'a AtomicU64,
+    /// The epoch that the last clear began: a list that was valid before is empty.
+    pub cleared: &'a AtomicU64,
     /// The registry's freshness word.
     pub registry_word: &'a AtomicU64,
 }
@@ -171,11 +174,11 @@ impl List {
         if self.unchanged(version) { answer } else { Err(Miss::Contended) }
     }
 
-    /// The stamp of the list where it is of an earlier epoch, and so empty. Each epoch has its own, and changes go on behind
-    /// them: see [`List::last_stamp`].
-    fn emptied(&self, valid: u64, epoch: u64) -> u64 {
+    /// The stamp of the list where it is of before the last clear, and so empty. Each epoch that a clear began has its own, and
+    /// changes go on behind them: see [`List::last_stamp`].
+    fn emptied(&self, valid: u64, cleared: u64) -> u64 {
         let last = self.stamp.load(Ordering::Relaxed).max(self.freshness.load(Ordering::Relaxed));
-        last + epoch.wrapping_sub(valid)
+        last.wrapping_add(cleared.wrapping_sub(valid))
     }
 
     #[inline(always)]
@@ -249,10 +252,11 @@ impl List {
             if ask.kind != ANY_KIND && ask.kind != head.kind {
                 return Ok(Answer::NOTHING);
             }
-            let epoch = ask.epoch.load(Ordering::Acquire);
-            if head.valid != epoch && !UNCHECKED {
-                stamp.stamp = self.emptied(head.valid, epoch);
-                return Err(Miss::Emptied);
+            if head.valid != ask.epoch.load(Ordering::Acquire) && !UNCHECKED {
+                let cleared = ask.cleared.load(Ordering::Acquire);
+                stamp.stamp = self.emptied(head.valid, cleared);
+                // What is left of one that is of before a tenant was dropped takes the lock to tell.
+                return Err(if head.valid < cleared { Miss::Emptied } else { Miss::Unbuilt });
             }
             let unasked = head.shape & UNASKED != 0;
             // What an app's models live in takes the lock to tell, or a look at each of them.
@@ -350,8 +354,12 @@ impl List {
     pub fn find(&self, ask: &Ask<'_>, atom: u32) -> Result<Option<u64>, Miss> {
         self.reading(ask.generation, |head| {
             let current = head.valid == ask.epoch.load(Ordering::Acquire);
-            if !current || (ask.kind != ANY_KIND && ask.kind != head.kind) {
+            let cleared = !current && head.valid < ask.cleared.load(Ordering::Acquire);
+            if cleared || (ask.kind != ANY_KIND && ask.kind != head.kind) {
                 return Ok(None);
+            }
+            if !current {
+                return Err(Miss::Unbuilt);
             }
             let position = self.position_of(head.shape, atom);
             Ok(position.and_then(|position| Some(self.ids(head.shape).get(position)?.load(Ordering::Relaxed))))
@@ -525,9 +533,9 @@ impl List {
         bytes
     }
 
-    /// Whether what the list holds is of now, and not of before a clear.
+    /// Whether what the list holds was valid in this epoch or in a later one.
     pub fn is_valid(&self, epoch: u64) -> bool {
-        self.valid.load(Ordering::Relaxed) == epoch
+        self.valid.load(Ordering::Relaxed) >= epoch
     }
 
     /// How many entries there are, gaps included.
@@ -557,13 +565,37 @@ impl List {
 
     /// Empties the list of what it held before a clear: for those who ask, it is as empty as it was before. Gives the bytes of
     /// runs that were freed.
-    pub fn reset(&self, epoch: u64) -> usize {
+    pub fn reset(&self, epoch: u64, cleared: u64) -> usize {
         self.write(|| {
-            self.stamp.store(self.emptied(self.valid.load(Ordering::Relaxed), epoch), Ordering::Relaxed);
+            self.stamp.store(self.emptied(self.valid.load(Ordering::Relaxed), cleared), Ordering::Relaxed);
             self.valid.store(epoch, Ordering::Relaxed);
             self.reshape(|_| UNASKED);
         });
         self.free_runs()
+    }
+
+    /// Takes the list over into another epoch, as it is.
+    pub fn take_over(&self, epoch: u64) {
+        self.write(|| self.valid.store(epoch, Ordering::Relaxed));
+    }
+
+    /// Takes the list over into another epoch, without what it held. Gives whether the list was asked before, and the bytes of
+    /// runs that were freed.
+    pub fn take_over_emptied(&self, epoch: u64, freshness: u64) -> (bool, usize) {
+        let was_asked = self.write(|| {
+            self.valid.store(epoch, Ordering::Relaxed);
+            self.stamped(freshness, |shape| shape & PARTED)
+        });
+        (was_asked, self.free_runs())
+    }
+
+    /// Takes a list that was changed over into another epoch, with the entries that `keep` says alone, and tells each moved
+    /// one its new position.
+    pub fn take_over_some(&self, epoch: u64, keep: impl Fn(u64) -> bool, moved: impl FnMut(u64, usize)) {
+        self.write(|| {
+            self.compact(keep, moved);
+            self.valid.store(epoch, Ordering::Relaxed);
+        });
     }
 
     /// The position of the entry with this name.
@@ -718,16 +750,20 @@ impl List {
     }
 
     /// Closes the gaps, inside a write. Where there are none, nothing is looked at.
-    fn close_gaps(&self, mut moved: impl FnMut(u64, usize)) {
-        let shape = self.shape();
-        if shape & GAPS == 0 {
-            return;
+    fn close_gaps(&self, moved: impl FnMut(u64, usize)) {
+        if self.shape() & GAPS != 0 {
+            self.compact(|_| true, moved);
         }
+    }
+
+    /// Keeps the entries that `keep` says alone, one after the other, inside a write.
+    fn compact(&self, keep: impl Fn(u64) -> bool, mut moved: impl FnMut(u64, usize)) {
+        let shape = self.shape();
         let used = (shape & USED) as usize;
         let mut kept = 0;
         for position in 0..used {
             let id = self.id_at(position);
-            if id == 0 {
+            if id == 0 || !keep(id) {
                 continue;
             }
             if kept != position {
@@ -827,8 +863,9 @@ mod tests {
     fn a_list_that_was_cleared_answers_the_same_before_and_after_it_was_looked_at() {
         static LISTS: Table<List> = Table::new();
         let list = LISTS.reserve(0).expect("there is memory");
-        let (epoch, registry_word) = (AtomicU64::new(1), AtomicU64::new(1));
-        let ask = Ask { generation: 7, kind: ANY_KIND, epoch: &epoch, registry_word: &registry_word };
+        let (epoch, cleared, registry_word) = (AtomicU64::new(1), AtomicU64::new(1), AtomicU64::new(1));
+        let ask =
+            Ask { generation: 7, kind: ANY_KIND, epoch: &epoch, cleared: &cleared, registry_word: &registry_word };
         let stamp_of = || {
             let (mut room, mut stamp) = ([MaybeUninit::uninit(); INLINE], Stamp::default());
             let answer = list.copy(&ask, Which::Owned, &mut room, &mut stamp).map(|answer| answer.count);
@@ -840,6 +877,7 @@ mod tests {
         assert_eq!(stamp_of(), (Ok(1), Stamp { stamp: 6, owner: 6, registry: 1 }));
         let mut seen = vec![6];
         for now in 2..5 {
+            cleared.store(now, Ordering::Relaxed);
             epoch.store(now, Ordering::Relaxed);
             let (answer, emptied) = stamp_of();
             assert_eq!(answer, Err(Miss::Emptied));
@@ -847,7 +885,7 @@ mod tests {
             seen.push(emptied.stamp);
             // Not every clear is followed by a question that gets the lock.
             if now != 3 {
-                list.reset(now);
+                list.reset(now, now);
                 assert_eq!(stamp_of(), (Ok(0), emptied));
             }
         }

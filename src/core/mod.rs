@@ -6,6 +6,7 @@ pub mod change;
 pub(crate) mod clock;
 pub(crate) mod counters;
 pub mod current;
+mod dropping;
 pub mod due;
 pub(crate) mod fallible;
 pub mod handle;

@@ -7,6 +7,7 @@ use crate::error::{Error, Result, Status};
 use crate::schema::Schema;
 
 use super::change::{Change, Kind};
+use super::dropping;
 use super::due::{Due, DueList, UserData};
 use super::fallible;
 use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
@@ -16,7 +17,7 @@ use super::memory::{self, Table};
 use super::names::MAX_NAME;
 use super::owner::{DATA_SOURCE, check_text};
 use super::partition::{GLOBAL, MAX_LABEL, Partition};
-use super::registry::{self, Locked, Registry, misfit, model_word};
+use super::registry::{self, Locked, Registry, is_of, misfit, model_word};
 use super::state::{Homes, ModelRecord, NONE, State};
 
 /// What a new model is to be.
@@ -81,13 +82,16 @@ pub(crate) fn find(value: u64) -> Result<(&'static Registry, Parts)> {
 #[inline(always)]
 pub fn is_valid(value: u64) -> bool {
     let Ok((registry, parts)) = locate(value) else { return false };
-    registry.models.get(parts.index).is_some_and(|slot| {
-        slot.load(Ordering::Acquire) == model_word(parts.generation, registry.epoch.load(Ordering::Acquire))
-    })
+    let Some(slot) = registry.models.get(parts.index) else { return false };
+    let word = slot.load(Ordering::Acquire);
+    if word == model_word(parts.generation, registry.epoch.load(Ordering::Acquire)) {
+        return true;
+    }
+    is_of(word, parts.generation) && dropping::has_outlived(value)
 }
 
 /// Tells the models whose entries moved in a list their new positions.
-fn moves(keys: &Table<ModelKey>) -> impl FnMut(u64, usize) + '_ {
+pub(super) fn moves(keys: &Table<ModelKey>) -> impl FnMut(u64, usize) + '_ {
     |id, position| {
         if let Some(key) = keys.get(super::owner::index_of(id)) {
             key.position.store(position as u32, Ordering::Relaxed);
@@ -154,8 +158,17 @@ impl Locked {
     /// Whether the record is of a model that is registered now.
     pub fn is_registered(&self, model: u32) -> bool {
         let Some(record) = self.models.get(model as usize) else { return false };
-        let word = self.registry.model_word(handle::generation(self.uses_of(model)));
-        record.references > 0 && self.slot(model).is_some_and(|slot| slot.load(Ordering::Relaxed) == word)
+        let word = self.slot(model).map_or(0, |slot| slot.load(Ordering::Relaxed));
+        // One of an earlier epoch may have outlived what began this one.
+        record.references > 0
+            && is_of(word, handle::generation(self.uses_of(model)))
+            && !self.registry.is_cleared(word)
+            && self.registry.places.is_there(self.partition_of(model))
+    }
+
+    /// Whether a destructor or a release queue waits for a model.
+    pub fn is_due(&self, model: u32) -> bool {
+        self.extra(model).is_some_and(|extra| extra.due.is_some())
     }
 
     /// The index of the registered model with this handle.
@@ -579,7 +592,9 @@ impl Locked {
     }
 
     pub(super) fn take_record(&mut self, gone: &mut DueList) -> Result<u32> {
-        while self.free_model == NONE && self.left_behind > 0 && (self.cursor as usize) < self.models.len() {
+        while self.free_model == NONE
+            && (self.dropped > 0 || (self.left_behind > 0 && (self.cursor as usize) < self.models.len()))
+        {
             self.reclaim(1, gone);
         }
         if self.free_model != NONE {
@@ -648,7 +663,7 @@ impl Locked {
             slot.store(0, Ordering::Release);
         }
         self.live_models -= 1;
-        if self.extra(model).is_some_and(|extra| extra.due.is_some()) {
+        if self.is_due(model) {
             self.with_destructor -= 1;
         }
         self.let_go(model, gone);
@@ -734,11 +749,12 @@ impl Locked {
         Ok(())
     }
 
-    /// Takes back what a clear left behind: looks at `steps` records of models and of partitions and frees those, and as many
+    /// Takes back what a clear, or tenants that were dropped, left behind: looks at `steps` records of models and of partitions and frees those, and as many
     /// entries of the indices.
     #[inline]
     pub fn reclaim(&mut self, steps: u32, gone: &mut DueList) {
-        if self.left_behind > 0 || !self.old_indices.is_empty() || self.partitions.is_left_behind() {
+        let is_left = self.left_behind > 0 || !self.old_indices.is_empty();
+        if is_left || self.partitions.is_left_behind() || self.partitions.has_dropped() {
             self.reclaim_some(steps, gone);
         }
     }
@@ -752,15 +768,15 @@ impl Locked {
         {
             self.old_indices.pop();
         }
-        let epoch = self.registry.epoch.load(Ordering::Relaxed);
         let mut steps = steps;
+        self.reclaim_dropped(&mut steps, gone);
         while steps > 0 && self.left_behind > 0 && (self.cursor as usize) < self.models.len() {
             let model = self.cursor;
             self.cursor += 1;
             steps -= 1;
             let Some(slot) = self.slot(model) else { continue };
             let word = slot.load(Ordering::Relaxed);
-            if word != 0 && word >> 24 != epoch & (u64::MAX >> 24) {
+            if word != 0 && self.registry.is_cleared(word) {
                 slot.store(0, Ordering::Release);
                 self.left_behind -= 1;
                 self.let_go(model, gone);

@@ -179,11 +179,16 @@ impl Locked {
         self.invalidations += u64::from(was_asked);
     }
 
-    /// Empties an owner's lists of what was built before a clear, if that has not been done.
+    /// Empties an owner's lists of what went with a clear or with a tenant, if that has not been done.
     pub fn renew(&mut self, owner: u32) {
         let epoch = self.registry.epoch.load(Ordering::Relaxed);
         let Some(list) = self.list_of(owner) else { return };
         if list.is_valid(epoch) {
+            return;
+        }
+        let cleared = self.registry.cleared.load(Ordering::Relaxed);
+        if list.is_valid(cleared) {
+            self.outlive(owner);
             return;
         }
         if let Some(on) = self.list_on(owner) {
@@ -191,8 +196,9 @@ impl Locked {
         }
         self.join_lists(owner);
         self.owners[owner as usize].homes = None;
+        self.owners[owner as usize].has_dropped = false;
         self.owners[owner as usize].snapshots = [Weak::new(), Weak::new()];
-        self.run_bytes -= list.reset(epoch);
+        self.run_bytes -= list.reset(epoch, cleared);
     }
 
     /// Notes that the models on a data source are not listed apart any more.
@@ -357,6 +363,7 @@ impl Locked {
         let record = &mut self.owners[index as usize];
         record.live = false;
         record.homes = None;
+        record.has_dropped = false;
         record.snapshots = [Weak::new(), Weak::new()];
         let (name, label, configuration) =
             (std::mem::take(&mut record.name), std::mem::take(&mut record.label), record.configuration);

@@ -9,7 +9,7 @@ use md5::{Digest, Md5};
 use crate::error::{Result, Status};
 
 use super::clock;
-use super::fallible::beginning;
+use super::fallible::{beginning, boxed};
 use super::index::MAX_SEQUENCE;
 use super::names::{KEYS, NameCounts, SLOT_BYTES};
 use super::places::{Label, OF_OWNER, Places, RESERVED, Slot};
@@ -137,11 +137,21 @@ pub(crate) struct Partition {
     pub structures: u32,
     /// Models without a structure, which count as one structure.
     pub plain: u32,
+    /// Models whose `user_data` has a destructor or goes into a release queue.
+    pub due: u32,
+    /// The apps that have models here, if there ever was one.
+    apps: Option<Box<Apps>>,
+    /// Whether there was no memory to list one of them.
+    pub unlisted: bool,
     pub created_at: i64,
     last_used_at: i64,
     /// The same on the clock that idle time is measured by.
     last_used: u64,
 }
+
+/// The apps that have models with a data source in a partition.
+#[derive(Default)]
+struct Apps(Vec<u32>);
 
 struct Configuration {
     fields: Fields,
@@ -166,9 +176,12 @@ pub(crate) struct Partitions {
     /// How many slots were ever used, since their memory was last given back.
     slots_used: u32,
     free: Vec<u32>,
-    /// Sequence numbers with the partitions' indices; `NONE` in the place of one that went.
+    /// Sequence numbers with the partitions' indices; `NONE` in the place of one that went, and `DROPPED` in the index of one
+    /// whose models are still to be taken back.
     order: Vec<(u64, u32)>,
     gone_of_order: usize,
+    /// Partitions whose models are still to be taken back.
+    dropped: Vec<u32>,
     /// What a clear left of it.
     old_order: Vec<(u64, u32)>,
     next_sequence: u64,
@@ -191,6 +204,9 @@ pub(crate) struct Partitions {
     field_bytes: usize,
 }
 
+/// Set in an index among those in order.
+const DROPPED: u32 = 1 << 31;
+
 static NOWHERE: Places = Places::new();
 
 impl Partitions {
@@ -204,6 +220,7 @@ impl Partitions {
             free: Vec::new(),
             order: Vec::new(),
             gone_of_order: 0,
+            dropped: Vec::new(),
             old_order: Vec::new(),
             next_sequence: 0,
             left_behind: 0,
@@ -400,19 +417,30 @@ impl Partitions {
         if sequence == 0 {
             return Some(GLOBAL_INDEX);
         }
-        self.order_of(sequence).map(|at| self.order[at].1).filter(|index| *index != NONE)
+        self.order_of(sequence).map(|at| self.order[at].1).filter(|index| index & DROPPED == 0)
+    }
+
+    /// As [`Partitions::by_sequence`], also where it was dropped and still has entries in the indices.
+    pub fn holding(&self, sequence: u64) -> Option<u32> {
+        if sequence == 0 {
+            return Some(GLOBAL_INDEX);
+        }
+        self.order_of(sequence).map(|at| self.order[at].1).filter(|index| *index != NONE).map(|index| index & !DROPPED)
     }
 
     /// All partitions but `global` in the order they came to be, from this sequence number on.
     pub fn since(&self, sequence: u64) -> impl Iterator<Item = u32> + Clone + '_ {
         let from = self.order.partition_point(|(other, _)| *other < sequence);
-        self.order[from..].iter().map(|(_, index)| *index).filter(|index| *index != NONE)
+        self.order[from..].iter().map(|(_, index)| *index).filter(|index| index & DROPPED == 0)
     }
 
-    /// The sequence number of a partition that is there.
+    /// The sequence number of a partition that is there, or that was dropped and still has entries in the indices.
     #[inline(always)]
     pub fn sequence(&self, index: u32) -> u64 {
-        self.places.slots.get(index).map_or(u64::MAX, |slot| slot.sequence.load(Ordering::Relaxed))
+        match self.places.slots.get(index).map_or(0, |slot| slot.sequence.load(Ordering::Relaxed)) {
+            0 => self.slots.get(index as usize).and_then(Option::as_ref).map_or(0, |partition| partition.sequence),
+            sequence => sequence,
+        }
     }
 
     /// How many there are, without `global`.
@@ -420,9 +448,9 @@ impl Partitions {
         self.order.len() - self.gone_of_order
     }
 
-    /// How many there are memory for: those that are there, and those that a clear left behind.
+    /// How many there are memory for: those that are there, and those that were left behind.
     pub fn records(&self) -> usize {
-        self.count() + self.left_behind
+        self.count() + self.dropped.len() + self.left_behind
     }
 
     fn next_index(&self) -> u32 {
@@ -506,6 +534,9 @@ impl Partitions {
             names: 0,
             structures: 0,
             plain: 0,
+            due: 0,
+            apps: None,
+            unlisted: false,
             created_at: wall,
             last_used_at: wall,
             last_used: now,
@@ -525,14 +556,88 @@ impl Partitions {
             self.order[at].1 = NONE;
             self.gone_of_order += 1;
         }
-        if self.gone_of_order * 2 > self.order.len() {
-            self.order.retain(|(_, index)| *index != NONE);
-            self.gone_of_order = 0;
-        }
+        self.tidy_order();
         self.take_out(index, label);
     }
 
-    fn take_out(&mut self, index: u32, label: u32) {
+    fn tidy_order(&mut self) {
+        let dropped = self.dropped.len();
+        if (self.gone_of_order - dropped) * 2 > self.order.len() {
+            self.order.retain(|(_, index)| *index != NONE);
+            self.gone_of_order = dropped;
+        }
+    }
+
+    /// Whether there is memory to remember one more by that is dropped with its models still to be taken back.
+    pub fn can_retire(&mut self) -> bool {
+        self.dropped.try_reserve(1).is_ok()
+    }
+
+    /// Takes a partition away, with its models still to be taken back; gives the apps that have some of them.
+    pub fn retire(&mut self, index: u32) -> Vec<u32> {
+        let Some(partition) = self.get_mut(index) else { return Vec::new() };
+        let (label, sequence, structures) = (partition.label, partition.sequence, partition.structures);
+        let apps = partition.apps.take().map_or_else(Vec::new, |apps| apps.0);
+        self.hide(index, label);
+        self.structures -= structures as usize;
+        if let Some(at) = self.order_of(sequence) {
+            self.order[at].1 |= DROPPED;
+            self.gone_of_order += 1;
+        }
+        self.dropped.push(index);
+        apps
+    }
+
+    /// Whether a dropped partition has models that are still to be taken back.
+    pub fn has_dropped(&self) -> bool {
+        !self.dropped.is_empty()
+    }
+
+    /// The partition that was dropped last with its models still to be taken back.
+    pub fn dropped(&mut self) -> Option<&mut Partition> {
+        self.slots.get_mut(*self.dropped.last()? as usize)?.as_mut()
+    }
+
+    /// Ends the partition that was dropped last, which has no models any more.
+    pub fn end_dropped(&mut self) {
+        let Some(partition) = self.dropped() else { return };
+        let (label, sequence) = (partition.label, partition.sequence);
+        let Some(index) = self.dropped.pop() else { return };
+        if let Some(at) = self.order_of(sequence) {
+            self.order[at].1 = NONE;
+        }
+        self.tidy_order();
+        self.take_out(index, label);
+    }
+
+    /// Lists an app that has models in a partition; gives its place, `NONE` where there is no memory for it.
+    pub fn list_app(&mut self, index: u32, app: u32) -> u32 {
+        let Some(partition) = self.get_mut(index) else { return NONE };
+        if partition.apps.is_none() {
+            partition.apps = boxed(Apps::default());
+        }
+        if let Some(Apps(apps)) = partition.apps.as_deref_mut()
+            && apps.try_reserve(1).is_ok()
+        {
+            apps.push(app);
+            return apps.len() as u32 - 1;
+        }
+        partition.unlisted = true;
+        NONE
+    }
+
+    /// Takes an app off that list; gives the one that has its place now.
+    pub fn unlist_app(&mut self, index: u32, place: u32) -> Option<u32> {
+        let Apps(apps) = self.get_mut(index)?.apps.as_deref_mut()?;
+        if place as usize >= apps.len() {
+            return None;
+        }
+        apps.swap_remove(place as usize);
+        apps.get(place as usize).copied()
+    }
+
+    /// Lets nobody find a partition any more.
+    fn hide(&self, index: u32, label: u32) {
         if let Some(slot) = self.places.slots.get(index) {
             slot.sequence.store(0, Ordering::Relaxed);
         }
@@ -541,6 +646,10 @@ impl Partitions {
         {
             known.partition.store(0, Ordering::Relaxed);
         }
+    }
+
+    fn take_out(&mut self, index: u32, label: u32) {
+        self.hide(index, label);
         self.slots[index as usize] = None;
         self.places.labels.release(&mut self.labels, label);
         self.free.push(index);
@@ -549,7 +658,8 @@ impl Partitions {
     /// Forgets every partition, whatever their number; `global` is there again, empty.
     pub fn clear(&mut self) {
         self.places.first.store(self.next_sequence, Ordering::Relaxed);
-        self.left_behind += self.count();
+        self.left_behind += self.count() + self.dropped.len();
+        self.dropped.clear();
         self.cursor = 0;
         // Letting the memory of a long one go takes its time.
         let order = std::mem::take(&mut self.order);
@@ -577,7 +687,7 @@ impl Partitions {
             let index = self.cursor as u32;
             let Some(slot) = self.slots.get(self.cursor) else { return };
             if let Some(partition) = slot
-                && !self.places.is_there(index)
+                && partition.sequence < self.places.first.load(Ordering::Relaxed)
             {
                 let label = partition.label;
                 self.left_behind -= 1;
@@ -599,7 +709,8 @@ impl Partitions {
         let configurations = self.configurations.len() as u32;
         self.free_configurations.retain(|index| *index < configurations);
         self.order.retain(|(_, index)| *index != NONE);
-        self.gone_of_order = 0;
+        self.gone_of_order = self.dropped.len();
+        self.dropped.shrink_to_fit();
         self.slots.shrink_to_fit();
         self.free.shrink_to_fit();
         self.order.shrink_to_fit();

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use crate::error::{Error, Status};
 
 use super::handle::Parts;
-use super::index::ModelKey;
+use super::index::{By, ModelKey};
 use super::list::{ANY_KIND, Answer, Ask, List, Miss, RETRIES, Stamp, Which};
 use super::model::{check_code, structure_key};
 use super::names::Lookup;
@@ -109,7 +109,13 @@ pub fn list(
     stamp: &mut Stamp,
 ) -> crate::error::Result<usize> {
     let (registry, parts) = find(owner)?;
-    let ask = Ask { generation: parts.generation, kind, epoch: &registry.epoch, registry_word: &registry.word };
+    let ask = Ask {
+        generation: parts.generation,
+        kind,
+        epoch: &registry.epoch,
+        cleared: &registry.cleared,
+        registry_word: &registry.word,
+    };
     let own = registry.lists.get(parts.index);
     let first = match own {
         Some(own) => own.copy(&ask, which, out, stamp).map(|answer| (own, answer)),
@@ -134,7 +140,13 @@ pub fn names(
     mut each: impl FnMut(usize, &mut dyn FnMut(&mut dyn FnMut(&[u8]))),
 ) -> crate::error::Result<usize> {
     let (registry, parts) = find(owner)?;
-    let ask = Ask { generation: parts.generation, kind, epoch: &registry.epoch, registry_word: &registry.word };
+    let ask = Ask {
+        generation: parts.generation,
+        kind,
+        epoch: &registry.epoch,
+        cleared: &registry.cleared,
+        registry_word: &registry.word,
+    };
     let mut hand = |position: usize, atom: u32| {
         each(position, &mut |piece: &mut dyn FnMut(&[u8])| registry.names.bytes(atom, piece));
     };
@@ -153,7 +165,13 @@ pub fn names(
 pub fn get(owner: u64, kind: u32, name: &[u8]) -> crate::error::Result<u64> {
     let (registry, parts) = find(owner)?;
     let own = registry.lists.get(parts.index).ok_or_else(|| gone(registry, parts))?;
-    let ask = Ask { generation: parts.generation, kind, epoch: &registry.epoch, registry_word: &registry.word };
+    let ask = Ask {
+        generation: parts.generation,
+        kind,
+        epoch: &registry.epoch,
+        cleared: &registry.cleared,
+        registry_word: &registry.word,
+    };
     for _ in 0..RETRIES {
         let answer = match registry.names.find(name) {
             // The atom has to have stood for this name all the while, else the entry is of another one.
@@ -167,6 +185,7 @@ pub fn get(owner: u64, kind: u32, name: &[u8]) -> crate::error::Result<u64> {
         match answer {
             Ok(id) => return Ok(id.unwrap_or(0)),
             Err(Miss::Gone) => return Err(gone(registry, parts)),
+            Err(Miss::Unbuilt) => break,
             Err(_) => std::hint::spin_loop(),
         }
     }
@@ -237,16 +256,23 @@ impl From<Option<u32>> for Search {
 }
 
 impl Registry {
-    /// The handle of a model that was found under a version, if nothing has changed since. It is a use of its partition.
+    /// The handle of a model that was found under a version, if nothing has changed since and its partition is there. It is a
+    /// use of its partition.
     #[inline(always)]
     pub(super) fn found(&'static self, handle: u64, version: u64, model: u32) -> Option<u64> {
         let key = self.keys.get(model)?;
         let (partition, uses) = (key.partition.load(Ordering::Relaxed), key.uses.load(Ordering::Relaxed));
-        if !self.changes.unchanged(version) || self.handle() != handle {
+        if !self.places.is_there(partition) || !self.changes.unchanged(version) || self.handle() != handle {
             return None;
         }
         self.places.note(partition);
         Some(self.model_handle(model, uses))
+    }
+
+    /// Whether the partition is there that a model lives in.
+    #[inline(always)]
+    fn is_there(&self, model: u32) -> bool {
+        self.keys.get(model).is_some_and(|key| self.places.is_there(key.partition.load(Ordering::Relaxed)))
     }
 
     /// Searches without the lock; gives the model's handle, 0 where there is none, and `None` where it takes the lock.
@@ -270,6 +296,8 @@ impl Registry {
                 Search::Nothing => None,
             };
             let answer = match found {
+                // It went with its tenant, and is in the way of others.
+                Some(model) if !self.is_there(model) => return Ok(None),
                 Some(model) => self.found(handle, version, model),
                 None => self.changes.unchanged(version).then_some(0),
             };
@@ -382,6 +410,9 @@ impl Locked {
     fn find_structure(&mut self, ask: &StructureSearch<'_>) -> crate::error::Result<u64> {
         let tenant = self.tenant_code(ask.tenant)?;
         let key = structure_key(ask.structure, ask.strict);
+        if ask.tenant.is_empty() && self.first(By::Structure, key).is_none() {
+            return Ok(0);
+        }
         let (index, keys) = (&self.registry.by_structure, &self.registry.keys);
         let older = |model: &u32| Some(self.models[*model as usize].older_alike).filter(|older| *older != NONE);
         let fits = |model: &u32| ask.fits(self.key(*model));
@@ -402,7 +433,7 @@ impl Locked {
         let code = tenant.map(|code| self.tenant_code(code)).transpose()?;
         let Some(atom) = self.registry.names.known(name) else { return Ok(0) };
         let model = match code {
-            None => self.registry.by_name.first(&self.registry.keys, atom),
+            None => self.first(By::Name, atom),
             Some(code) => self.partitions.find(code).and_then(|partition| self.newest(atom, partition)),
         };
         Ok(self.found(model))

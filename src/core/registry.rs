@@ -61,12 +61,14 @@ pub struct Registry {
     /// The registry's freshness word: raised by what changes many owners at once.
     pub(crate) word: AtomicU64,
     /// Raised by clear and destroy: a list that was built under an earlier value is empty, a model registered under one is
-    /// stale.
+    /// stale. Raised as well where a tenant of many models is dropped: what is of an earlier value has to be looked at then.
     pub(crate) epoch: AtomicU64,
     /// How often the number was used, as it stands in the registry's handle; `GONE` while no registry has it.
     generation: AtomicU64,
     /// What the generation was before the number was first used.
     before_first: u64,
+    /// The epoch that the last clear began.
+    pub(crate) cleared: AtomicU64,
     pub(crate) owners: Table<OwnerSlot>,
     pub(crate) lists: Table<List>,
     /// The lists of models on a data source, where they differ from what it owns.
@@ -191,12 +193,39 @@ impl Registry {
     /// Begins a new epoch: all that was built before is empty, all models from before are stale.
     pub(crate) fn forget(&self) {
         self.epoch.store(self.epoch.load(Ordering::Relaxed) + 1, Ordering::Release);
+        // After the epoch: who knows that all was cleared must find nothing of before.
+        self.cleared.store(self.epoch.load(Ordering::Relaxed), Ordering::Release);
+        self.raise_word();
+    }
+
+    /// Begins a new epoch, in which nothing of an earlier one is taken for what it was without a look at its partition.
+    pub(crate) fn doubt(&self) {
+        self.epoch.store(self.epoch.load(Ordering::Relaxed) + 1, Ordering::Release);
         self.raise_word();
     }
 
     /// Lets every host ask again, whichever owner it asked about.
     pub(crate) fn raise_word(&self) {
         self.word.store(self.word.load(Ordering::Relaxed) + 1, Ordering::Release);
+    }
+
+    /// Whether the word of a model's slot is of before the last clear.
+    pub(crate) fn is_cleared(&self, word: u64) -> bool {
+        let (epoch, cleared) = (self.epoch.load(Ordering::Relaxed), self.cleared.load(Ordering::Relaxed));
+        epoch.wrapping_sub(word >> EPOCH_SHIFT) & EPOCH_BITS > epoch.saturating_sub(cleared)
+    }
+
+    /// The word of a model's slot, brought to this epoch.
+    pub(crate) fn brought(&self, word: u64) -> u64 {
+        word & !(EPOCH_BITS << EPOCH_SHIFT) | self.epoch.load(Ordering::Relaxed) << EPOCH_SHIFT
+    }
+
+    /// The index by name, or by structure.
+    pub(crate) fn index(&self, by: By) -> &Index {
+        match by {
+            By::Name => &self.by_name,
+            By::Structure => &self.by_structure,
+        }
     }
 
     /// What the slot of a model registered now holds.
@@ -216,9 +245,23 @@ impl Registry {
     }
 }
 
-/// The word of a registered model's slot: its generation, a mark, and the epoch that it was registered under.
+/// Where the epoch stands in the word of a model's slot, and as many of its bits as there is room for.
+const EPOCH_SHIFT: u32 = 24;
+const EPOCH_BITS: u64 = u64::MAX >> EPOCH_SHIFT;
+/// Set in the word of every registered model.
+const REGISTERED: u64 = 1 << 23;
+
+/// The word of a registered model's slot: its generation, a mark, and the epoch that it was registered under, or that it
+/// was brought to since.
+#[inline(always)]
 pub(crate) fn model_word(generation: u32, epoch: u64) -> u64 {
-    u64::from(generation) | 1 << 23 | epoch << 24
+    u64::from(generation) | REGISTERED | epoch << EPOCH_SHIFT
+}
+
+/// Whether the word of a model's slot is of this generation, whatever the epoch.
+#[inline(always)]
+pub(crate) fn is_of(word: u64, generation: u32) -> bool {
+    word & !(EPOCH_BITS << EPOCH_SHIFT) == u64::from(generation) | REGISTERED
 }
 
 /// Makes a registry and gives its handle.
@@ -254,7 +297,7 @@ pub fn create(options: Options) -> Result<u64> {
     let registry = by_number(registry).ok_or(Status::ERROR_INTERNAL)?;
     let mut state = registry.state.lock();
     registry.has_release_queue.store(options.release_queue.is_some(), Ordering::Relaxed);
-    let opened = state.open(options, registry.epoch.load(Ordering::Relaxed), &registry.places);
+    let opened = state.open(options, &registry.places);
     state.hits_before = registry.counters.hits();
     state.misses_before = registry.counters.misses();
     state.reused_before = registry.counters.reused();
@@ -279,6 +322,7 @@ fn new_number(numbers: &mut Numbers) -> Result<u32> {
         epoch: AtomicU64::new(1),
         generation: AtomicU64::new(GONE | before_first),
         before_first,
+        cleared: AtomicU64::new(1),
         owners: Table::new(),
         lists: Table::new(),
         lists_on: Table::new(),

@@ -115,8 +115,16 @@ impl ModelRecord {
     }
 }
 
-/// Partitions, and how many models live in each.
-pub(crate) struct Homes(pub HashMap<u32, u32, ahash::RandomState>);
+/// Partitions, and what models live in each.
+pub(crate) struct Homes(pub HashMap<u32, Home, ahash::RandomState>);
+
+/// A partition as the home of an app's models.
+pub(crate) struct Home {
+    /// How many live there.
+    pub models: u32,
+    /// The app's place in [`super::partition::Partition::apps`]; `NONE` where there was no memory for it.
+    pub place: u32,
+}
 
 impl Default for Homes {
     fn default() -> Self {
@@ -143,6 +151,8 @@ pub(crate) struct OwnerRecord {
     pub lists_differ: bool,
     /// Where else than in its own partition models of an app live, and how many: those with a data source.
     pub homes: Option<Box<Homes>>,
+    /// Whether an app's list has models that went with their tenant.
+    pub has_dropped: bool,
     pub user_data: UserData,
     pub due: Option<Box<Due>>,
     /// The snapshots that are held of what it owns and of what is on it.
@@ -165,6 +175,7 @@ impl OwnerRecord {
             counted_in: 0,
             lists_differ: false,
             homes: None,
+            has_dropped: false,
             user_data: UserData(std::ptr::null_mut()),
             due: None,
             snapshots: [Weak::new(), Weak::new()],
@@ -180,8 +191,8 @@ pub(crate) struct State {
     pub unwinding: bool,
     pub alive: bool,
     pub options: Options,
-    /// The registry's epoch when it was made; what the host sees as the generation counts from it.
-    pub first_epoch: u64,
+    /// How often the registry was cleared, and one.
+    pub generation: u64,
     pub kinds: Vec<Box<str>>,
     pub owners: Vec<OwnerRecord>,
     pub free_owner: u32,
@@ -199,11 +210,15 @@ pub(crate) struct State {
     pub live_models: u32,
     /// Registered models whose `user_data` has a destructor or goes into a release queue.
     pub with_destructor: u32,
-    /// Records in use: registered models, held ones, and what a clear left behind.
+    /// Records in use: registered models, held ones, and what was left behind.
     pub used_records: u32,
     /// Records that a clear left behind, and where to look for the next one.
     pub left_behind: u32,
     pub cursor: u32,
+    /// Records of models that went with their tenant, which are still to be taken back.
+    pub dropped: u32,
+    /// Whether lists of data sources may still have models that went with their tenant.
+    pub unsettled: bool,
     pub names: NameCounts,
     pub partitions: Partitions,
     pub by_name: IndexCounts,
@@ -242,7 +257,7 @@ impl Default for State {
             unwinding: false,
             alive: false,
             options: Options::default(),
-            first_epoch: 0,
+            generation: 1,
             kinds: Vec::new(),
             owners: Vec::new(),
             free_owner: NONE,
@@ -258,6 +273,8 @@ impl Default for State {
             used_records: 0,
             left_behind: 0,
             cursor: 0,
+            dropped: 0,
+            unsettled: false,
             names: NameCounts::default(),
             partitions: Partitions::none(),
             by_name: IndexCounts::default(),
@@ -356,11 +373,11 @@ impl State {
     ///
     /// # Errors
     /// `ERROR_OUT_OF_MEMORY`, `ERROR_FULL`.
-    pub fn open(&mut self, options: Options, epoch: u64, places: &'static Places) -> Result<()> {
+    pub fn open(&mut self, options: Options, places: &'static Places) -> Result<()> {
         self.alive = true;
         self.poisoned = false;
         self.options = options;
-        self.first_epoch = epoch;
+        self.generation = 1;
         self.owners_made = 0;
         self.changes = 0;
         self.kinds.clear();

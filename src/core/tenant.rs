@@ -1,7 +1,5 @@
 //! Letting many go at once: clear, tenants, the end of a registry.
 
-use std::sync::atomic::Ordering;
-
 use crate::error::Result;
 
 use super::change::{Change, Kind};
@@ -73,7 +71,9 @@ impl Locked {
                 old.reclaim(&mut all);
             }
         }
-        self.left_behind += self.live_models;
+        self.left_behind += self.live_models + std::mem::take(&mut self.dropped);
+        self.unsettled = false;
+        self.generation += 1;
         self.cursor = 0;
         self.live_models = 0;
         // Each list that was asked first and has not been changed since is invalid now.
@@ -178,9 +178,25 @@ impl Locked {
     /// Drops a partition with all that is in it, and that held so many names; `global` is emptied and stays.
     fn drop_partition(&mut self, index: u32, names: u64, gone: &mut DueList) {
         let Some(partition) = self.partitions.get(index) else { return };
-        let (label, mut model) = (partition.label, partition.first);
+        let label = partition.label;
         let told = log::wants(Level::Debug) || self.is_watched();
         let label = if told { self.partitions.label(label).ok() } else { None };
+        if !self.retire(index) {
+            self.drop_one_by_one(index, names, gone);
+        }
+        if index == GLOBAL_INDEX && names == 0 {
+            return;
+        }
+        let shown = label.as_deref().unwrap_or_default();
+        gone.log(Level::Debug, format_args!("tenant \"{shown}\" was dropped: {} went", Many(names, "name")));
+        if self.is_watched() {
+            let change = Change { count: names, tenant: label, ..Change::new(Kind::TenantDropped) };
+            self.tell(Some(change), gone);
+        }
+    }
+
+    fn drop_one_by_one(&mut self, index: u32, names: u64, gone: &mut DueList) {
+        let mut model = self.partitions.get(index).map_or(NONE, |partition| partition.first);
         let frozen = self.freeze(self.models_from(model), &[]);
         while model != NONE {
             let next = self.models[model as usize].next;
@@ -194,15 +210,6 @@ impl Locked {
             self.registry.raise_word();
         }
         self.thaw(frozen);
-        if index == GLOBAL_INDEX && names == 0 {
-            return;
-        }
-        let shown = label.as_deref().unwrap_or_default();
-        gone.log(Level::Debug, format_args!("tenant \"{shown}\" was dropped: {} went", Many(names, "name")));
-        if self.is_watched() {
-            let change = Change { count: names, tenant: label, ..Change::new(Kind::TenantDropped) };
-            self.tell(Some(change), gone);
-        }
     }
 
     /// Drops a tenant, or takes one owner out of it.
@@ -311,7 +318,8 @@ impl Locked {
     }
 
     /// What the registry counts.
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&mut self) -> Stats {
+        self.settle();
         let memory = self.memory();
         let hits = self.registry.counters.hits().saturating_sub(self.hits_before) + self.locked_hits;
         Stats {
@@ -321,7 +329,7 @@ impl Locked {
             tenants: self.partitions.count() as u64,
             models: u64::from(self.live_models),
             owners: u64::from(self.live_owners),
-            generation: self.generation(),
+            generation: self.generation,
             bytes_in_use: memory.in_use(),
             bytes_reserved: memory.reserved,
             cache_hits: hits,
@@ -365,11 +373,6 @@ impl Locked {
             texts: bytes(self.text_bytes),
             reserved: bytes(reserved),
         }
-    }
-
-    /// How often the registry was cleared, and one.
-    pub fn generation(&self) -> u64 {
-        self.registry.epoch.load(Ordering::Relaxed) - self.first_epoch + 1
     }
 }
 

@@ -17,6 +17,7 @@ pub struct Model {
     pub strict: bool,
     pub marks: u32,
     pub witness: &'static Witness,
+    pub has_destructor: bool,
     pub registered: bool,
     pub holds: usize,
     pub snapshots: usize,
@@ -34,7 +35,7 @@ impl Model {
 
     /// How often its destructor has to have run.
     pub fn runs(&self) -> usize {
-        usize::from(!self.registered && self.holds == 0 && self.snapshots == 0)
+        usize::from(self.has_destructor && !self.registered && self.holds == 0 && self.snapshots == 0)
     }
 }
 
