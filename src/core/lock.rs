@@ -63,6 +63,13 @@ impl<T> Ranked<T> {
         held::enter(self.rank);
         Guard { rank: self.rank, inner: self.inner.lock() }
     }
+
+    /// Takes the lock if nobody has it.
+    pub fn try_lock(&self) -> Option<Guard<'_, T>> {
+        let inner = self.inner.try_lock()?;
+        held::enter(self.rank);
+        Some(Guard { rank: self.rank, inner })
+    }
 }
 
 impl<T> Deref for Guard<'_, T> {

@@ -31,6 +31,8 @@ const CHUNKS: usize = (MAX_SLOTS.trailing_zeros() - FIRST_CHUNK_BITS) as usize +
 
 /// A table that grows by chunks, each twice as large as the one before; an entry never moves.
 pub struct Table<T> {
+    /// For each chunk where the entry with the position 0 would lie, were it in that chunk; null for no chunk. An entry's
+    /// position is its index and as many as the first chunk has, so that the highest bit of it tells the chunk.
     chunks: [AtomicPtr<T>; CHUNKS],
 }
 
@@ -40,24 +42,29 @@ impl<T: Atomics> Table<T> {
         Table { chunks: [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS] }
     }
 
+    #[inline(always)]
     fn place(index: u32) -> (usize, usize) {
         let position = index as usize + (1 << FIRST_CHUNK_BITS);
-        let chunk = position.ilog2() - FIRST_CHUNK_BITS;
-        (chunk as usize, position - (1 << (chunk + FIRST_CHUNK_BITS)))
+        ((position.ilog2() - FIRST_CHUNK_BITS) as usize, position)
+    }
+
+    /// How many entries a chunk has, which is also the position of its first one.
+    fn entries(chunk: usize) -> usize {
+        1 << (chunk + FIRST_CHUNK_BITS as usize)
     }
 
     /// The entry, if its chunk was ever made.
     #[inline(always)]
     pub fn get(&self, index: u32) -> Option<&'static T> {
-        let (chunk, offset) = Self::place(index);
-        let first = self.chunks.get(chunk)?.load(Ordering::Acquire);
-        if first.is_null() {
+        let (chunk, position) = Self::place(index);
+        let base = self.chunks.get(chunk)?.load(Ordering::Acquire);
+        if base.is_null() {
             return None;
         }
-        // SAFETY: the pointer was published by `reserve` after the chunk's memory was zeroed; the chunk has
-        // `1 << (chunk + FIRST_CHUNK_BITS)` entries, `offset` is less by `place`; the memory is never unmapped, and
-        // all-zero bytes are a T by the contract of `Atomics`.
-        Some(unsafe { &*first.add(offset) })
+        // SAFETY: the pointer was published by `reserve` after the chunk's memory was zeroed, as many entries before it as the
+        // chunk has. By `place` the position is at least that many and less than twice as many, so the sum points into the
+        // chunk; the memory is never unmapped, and all-zero bytes are a T by the contract of `Atomics`.
+        Some(unsafe { &*base.wrapping_add(position) })
     }
 
     /// Makes the chunk of `index`, if it is not there; the caller keeps others from doing so at the same time.
@@ -68,9 +75,14 @@ impl<T: Atomics> Table<T> {
         let (chunk, _) = Self::place(index);
         let slot = self.chunks.get(chunk).ok_or(Status::ERROR_FULL)?;
         if slot.load(Ordering::Acquire).is_null() {
-            let bytes = (size_of::<T>() << FIRST_CHUNK_BITS) << chunk;
-            let memory = take(bytes, align_of::<T>().max(64)).ok_or(Status::ERROR_OUT_OF_MEMORY)?;
-            slot.store(memory.cast(), Ordering::Release);
+            let entries = Self::entries(chunk);
+            let memory = take(entries * size_of::<T>(), align_of::<T>().max(64)).ok_or(Status::ERROR_OUT_OF_MEMORY)?;
+            let base = memory.cast::<T>().wrapping_sub(entries);
+            // No system gives out memory so low that this is null; were it so, the memory would be of no use.
+            if base.is_null() {
+                return Err(Status::ERROR_OUT_OF_MEMORY);
+            }
+            slot.store(base, Ordering::Release);
         }
         self.get(index).ok_or(Status::ERROR_FULL)
     }
@@ -82,16 +94,16 @@ impl<T: Atomics> Table<T> {
     pub fn discard(&self, used: u32) -> u32 {
         let mut kept = 0;
         for chunk in 0..CHUNKS {
-            let entries = 1_usize << (chunk + FIRST_CHUNK_BITS as usize);
+            let entries = Self::entries(chunk);
             let begin = entries - (1 << FIRST_CHUNK_BITS);
-            let first = self.chunks[chunk].load(Ordering::Acquire);
+            let base = self.chunks[chunk].load(Ordering::Acquire);
             if begin >= used as usize {
                 break;
             }
-            if first.is_null() {
+            if base.is_null() {
                 continue;
             }
-            if !give_back(first.cast(), entries * size_of::<T>()) {
+            if !give_back(base.wrapping_add(entries).cast(), entries * size_of::<T>()) {
                 kept = (begin + entries).min(used as usize) as u32;
             }
         }
@@ -114,13 +126,26 @@ fn take(bytes: usize, align: usize) -> Option<*mut u8> {
                 0,
             )
         };
-        return (address != libc::MAP_FAILED).then_some(address.cast());
+        if address == libc::MAP_FAILED {
+            return None;
+        }
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if bytes >= HUGE {
+            // SAFETY: advice about the mapping that was just made; where the system does not take it, the pages are small ones.
+            unsafe { libc::madvise(address, bytes, libc::MADV_HUGEPAGE) };
+        }
+        return Some(address.cast());
     }
     let layout = Layout::from_size_align(bytes, align).ok()?;
     // SAFETY: the layout's size is not zero, as no table has entries of no size.
     let memory = unsafe { alloc_zeroed(layout) };
     (!memory.is_null()).then_some(memory)
 }
+
+/// From this size on a mapping is to have large pages: with 100,000 owners most questions would have to look up where a small page
+/// lies as well.
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(miri)))]
+const HUGE: usize = 2 << 20;
 
 /// From this size on memory is mapped, so that its pages can be given back.
 #[cfg(all(unix, not(miri)))]

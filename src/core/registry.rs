@@ -167,6 +167,12 @@ impl Registry {
         Ok(Locked::new(self, state))
     }
 
+    /// As [`Registry::lock`], where nobody has it.
+    pub(crate) fn try_lock(&'static self) -> Option<Locked> {
+        let state = self.state.try_lock().filter(|state| !state.poisoned)?;
+        Some(Locked::new(self, state))
+    }
+
     /// Takes the registry's lock, also where the registry is poisoned.
     pub(crate) fn lock_in_doubt(&'static self) -> Locked {
         Locked::new(self, self.state.lock())
@@ -194,6 +200,7 @@ impl Registry {
     }
 
     /// The handle of a model.
+    #[inline(always)]
     pub(crate) fn model_handle(&self, index: u32, uses: u32) -> u64 {
         handle::encode(Tag::Model, Parts { registry: self.number, index, generation: handle::generation(uses) })
     }
@@ -244,6 +251,7 @@ pub fn create(options: Options) -> Result<u64> {
     registry.has_release_queue.store(options.release_queue.is_some(), Ordering::Relaxed);
     let opened = state.open(options, registry.epoch.load(Ordering::Relaxed), &registry.places);
     state.hits_before = registry.counters.hits();
+    state.misses_before = registry.counters.misses();
     state.reused_before = registry.counters.reused();
     drop(state);
     if let Err(error) = opened {
