@@ -226,6 +226,7 @@ fn names_at_the_limit_and_one_above() {
             ("host", Owner { host: &text(1024 + more), ..Owner::data_source() }),
             ("port", Owner { port: &text(1024 + more), ..Owner::data_source() }),
             ("database", Owner { database: &text(1024 + more), ..Owner::data_source() }),
+            ("database in the URL", Owner { url: &format!("a://b/{}", text(1024 + more)), ..Owner::data_source() }),
         ] {
             check(what, source(owner).err().map(|failure| failure.code));
         }

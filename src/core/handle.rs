@@ -126,10 +126,7 @@ pub struct Parts {
 /// Where this copy of the library starts to count generations.
 ///
 /// Random, so that two copies of the library in one process do not accept each other's handles.
-pub fn generation_base() -> u32 {
-    static BASE: Lazy<u32> = Lazy::new(|| random_word() as u32 & GENERATION_MASK);
-    *BASE
-}
+pub static GENERATION_BASE: Lazy<u32> = Lazy::new(|| random_word() as u32);
 
 /// 64 random bits of this process.
 pub fn random_word() -> u64 {
@@ -144,7 +141,7 @@ pub fn random_word() -> u64 {
 /// The generation of a slot that was used `uses` times, as it stands in a handle.
 #[inline(always)]
 pub fn generation(uses: u32) -> u32 {
-    generation_base().wrapping_add(uses) & GENERATION_MASK
+    GENERATION_BASE.wrapping_add(uses) & GENERATION_MASK
 }
 
 /// How many uses of a slot there can be before it is retired: one less than there are generations, so that a generation
@@ -153,7 +150,7 @@ pub const MAX_USES: u32 = GENERATION_MASK;
 
 /// What a generation that is not the slot's own says: given out earlier, or never.
 pub fn classify(handle_generation: u32, slot_uses: u32) -> Status {
-    let uses = handle_generation.wrapping_sub(generation_base()) & GENERATION_MASK;
+    let uses = handle_generation.wrapping_sub(*GENERATION_BASE) & GENERATION_MASK;
     if uses != 0 && uses <= slot_uses { Status::ERROR_STALE_HANDLE } else { Status::ERROR_FORGED_HANDLE }
 }
 
@@ -241,5 +238,15 @@ fn wrong_tag(handle: u64) -> Status {
         Status::ERROR_WRONG_HANDLE_TYPE
     } else {
         Status::ERROR_FORGED_HANDLE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_random_word_does_not_come_twice() {
+        assert_ne!(random_word(), random_word());
     }
 }

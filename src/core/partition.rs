@@ -248,7 +248,7 @@ impl Partitions {
         *self = Partitions { places, labels, next_sequence: next, slots_used, ..Partitions::none() };
         places.first.store(next, Ordering::Relaxed);
         places.standing.store(0, Ordering::Relaxed);
-        places.tick.store(self.now() + 1, Ordering::Relaxed);
+        self.begin_tick(self.now());
         self.reserve(NO_LABEL)?;
         self.make_global();
         for code in reserved {
@@ -302,8 +302,12 @@ impl Partitions {
         let begun = self.places.tick.load(Ordering::Relaxed).saturating_sub(1);
         if now >= begun.saturating_add(TICK) {
             self.end_tick(begun, now);
-            self.places.tick.store(now.saturating_add(1), Ordering::Relaxed);
+            self.begin_tick(now);
         }
+    }
+
+    fn begin_tick(&self, now: u64) {
+        self.places.tick.store(now.saturating_add(1), Ordering::Relaxed);
     }
 
     fn end_tick(&mut self, begun: u64, now: u64) {
@@ -340,7 +344,7 @@ impl Partitions {
                 }
             }
         }
-        places.tick.store(now.saturating_add(1), Ordering::Relaxed);
+        self.begin_tick(now);
     }
 
     /// When a partition was last used.
@@ -465,7 +469,7 @@ impl Partitions {
         let full = |_| Status::ERROR_OUT_OF_MEMORY;
         self.slots.try_reserve(1).map_err(full)?;
         // As many can be listed as free as there are.
-        self.free.try_reserve(self.slots.len() + 1).map_err(full)?;
+        self.free.try_reserve(self.slots.capacity()).map_err(full)?;
         self.order.try_reserve(1).map_err(full)?;
         self.places.slots.reserve(self.next_index())?;
         self.places.by_label.reserve(label)?;
@@ -698,7 +702,7 @@ impl Partitions {
 
     /// Gives memory back that nothing needs now.
     pub fn shrink(&mut self) {
-        while self.slots.len() > 1 && self.slots.last().is_some_and(Option::is_none) {
+        while self.slots.last().is_some_and(Option::is_none) {
             self.slots.pop();
         }
         let slots = self.slots.len() as u32;
@@ -719,7 +723,7 @@ impl Partitions {
         self.by_fields.shrink_to_fit();
         if self.labels.is_empty() {
             // What is not given back reads as zeros as well.
-            self.places.by_label.discard(self.labels.slots() as u32 + 1);
+            self.places.by_label.discard(u32::MAX);
             self.places.labels.discard(&mut self.labels);
         }
         if self.slots.len() <= 1 {
@@ -741,7 +745,7 @@ impl Partitions {
         let full = |_| Status::ERROR_OUT_OF_MEMORY;
         self.configurations.try_reserve(1).map_err(full)?;
         // As many can be listed as free as there are.
-        self.free_configurations.try_reserve(self.configurations.len() + 1).map_err(full)?;
+        self.free_configurations.try_reserve(self.configurations.capacity()).map_err(full)?;
         self.by_fields.try_reserve(1).map_err(full)?;
         let first = fields.label();
         let mut label = first.clone();
@@ -857,116 +861,4 @@ impl Partitions {
 pub(crate) const NO_LABEL: u32 = 0;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn database(url: &str) -> String {
-        DataSourceConfig { url: url.to_owned(), ..DataSourceConfig::default() }.fields().database
-    }
-
-    #[test]
-    fn the_database_defaults_to_the_last_path_segment_of_the_url() {
-        assert_eq!(database("mongodb://user:secret@host:27017/shop?retryWrites=true"), "shop");
-        assert_eq!(database("mongodb://host/a/b"), "b");
-        assert_eq!(database("mongodb://host/shop?authSource=x/y"), "shop");
-        for without in ["", "mongodb://host:27017", "mongodb://host/", "mongodb://host?x=/y"] {
-            assert_eq!(database(without), "default", "{without}");
-        }
-    }
-
-    #[test]
-    fn the_label_is_the_md5_of_the_four_fields() {
-        // printf 'mysql:localhost::default' | md5sum
-        let config = DataSourceConfig { connector: Connector::Named("mysql".into()), ..DataSourceConfig::default() };
-        assert_eq!(config.fields().label(), "ds_mysql_33511a21");
-    }
-
-    #[test]
-    fn another_configuration_with_the_same_label_is_numbered() {
-        static PLACES: Places = Places::new();
-        let mut partitions = Partitions::none();
-        partitions.open(&PLACES, &[]).expect("there is memory");
-        let one = DataSourceConfig::default().fields();
-        let label = one.label();
-        let taken = partitions.intern(&label).expect("there is memory");
-        partitions.mark(taken, OF_OWNER);
-        let mut label_of = |fields: &Fields| {
-            let (_, atom) = partitions.enter(fields.clone()).expect("there is memory");
-            partitions.label(atom).expect("there is memory")
-        };
-        assert_eq!(label_of(&one), format!("{label}_2"));
-        assert_eq!(label_of(&one), format!("{label}_2"), "the same configuration keeps it");
-        let other = DataSourceConfig { host: "elsewhere".into(), ..DataSourceConfig::default() }.fields();
-        assert_eq!(label_of(&other), other.label());
-    }
-
-    /// Partitions with one of the code `north`, and the clock standing at 0 as a tick begins.
-    fn ticking(places: &'static Places) -> (Partitions, u32) {
-        let mut partitions = Partitions::none();
-        partitions.open(places, &[]).expect("there is memory");
-        partitions.set_clock(Some(0));
-        let label = partitions.prepare_code("north").expect("there is memory");
-        let north = partitions.make(label, false);
-        (partitions, north)
-    }
-
-    /// Lets the clock go on while nobody writes.
-    fn pass_to(places: &Places, milliseconds: u64) {
-        places.standing.store(milliseconds + 1, Ordering::Relaxed);
-    }
-
-    fn note_of(places: &Places, index: u32) -> u64 {
-        places.slots.get(index).map_or(0, |slot| slot.note.load(Ordering::Relaxed))
-    }
-
-    #[test]
-    fn a_read_notes_use_at_most_once_a_tick() {
-        static PLACES: Places = Places::new();
-        let (mut partitions, north) = ticking(&PLACES);
-        let idle = |partitions: &Partitions| partitions.last_used(north).idle_ms;
-        pass_to(&PLACES, 10);
-        PLACES.note(north);
-        let noted = note_of(&PLACES, north);
-        pass_to(&PLACES, 500);
-        PLACES.note(north);
-        assert_eq!(note_of(&PLACES, north), noted, "nothing is stored in the same tick");
-        pass_to(&PLACES, 900);
-        assert_eq!(idle(&partitions), 890);
-        partitions.advance(900);
-        PLACES.note(north);
-        assert_eq!(note_of(&PLACES, north), noted, "the tick lasts a second");
-        pass_to(&PLACES, 1000);
-        partitions.advance(1000);
-        PLACES.note(north);
-        assert_ne!(note_of(&PLACES, north), noted);
-        assert_eq!(idle(&partitions), 0);
-        pass_to(&PLACES, 2500);
-        assert_eq!(idle(&partitions), 1500);
-    }
-
-    #[test]
-    fn what_readers_use_while_nobody_writes_is_not_idle() {
-        static PLACES: Places = Places::new();
-        let (mut partitions, north) = ticking(&PLACES);
-        let idle = |partitions: &Partitions| partitions.last_used(north).idle_ms;
-        pass_to(&PLACES, 5000);
-        assert_eq!(idle(&partitions), 5000, "nobody read");
-        PLACES.note(north);
-        // It may have been read until now, without a note.
-        pass_to(&PLACES, 60_000);
-        assert_eq!(idle(&partitions), 0);
-        partitions.advance(60_000);
-        pass_to(&PLACES, 61_000);
-        assert_eq!(idle(&partitions), 1000, "the long tick has ended");
-        partitions.advance(61_000);
-        pass_to(&PLACES, 90_000);
-        assert_eq!(idle(&partitions), 30_000);
-        // More long ticks than are remembered: none makes it idle for longer than it can be.
-        for tick in 0..2 * LONG_TICKS as u64 {
-            pass_to(&PLACES, 90_000 + tick * 10_000);
-            partitions.advance(90_000 + tick * 10_000);
-        }
-        assert!(idle(&partitions) <= 2 * LONG_TICKS as u64 * 10_000 + 30_000);
-        assert!(partitions.long_ticks.len() <= LONG_TICKS);
-    }
-}
+mod tests;

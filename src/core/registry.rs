@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use once_cell::sync::OnceCell;
+use once_cell::sync::{Lazy, OnceCell};
 
 use crate::error::{Error, Result, Status};
 
@@ -270,7 +270,7 @@ pub(crate) fn is_of(word: u64, generation: u32) -> bool {
 /// `ERROR_FULL` when 8,191 registries are alive, `ERROR_OUT_OF_MEMORY`.
 pub fn create(options: Options) -> Result<u64> {
     super::names::draw_key();
-    handle::generation_base();
+    Lazy::force(&handle::GENERATION_BASE);
     let mut numbers = NUMBERS.lock();
     let numbers = numbers.get_or_insert_with(|| Numbers {
         first: (handle::random_word() % MAX_REGISTRIES as u64) as u32,

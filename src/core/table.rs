@@ -75,7 +75,7 @@ impl<T> HandleTable<T> {
             None if slots.len() >= MAX_SLOTS as usize => return Err((Status::ERROR_FULL, value)),
             None => {
                 // `remove` must not fail, so the list of free slots has room for all of them.
-                if slots.try_reserve(1).is_err() || free.try_reserve(slots.len() + 1).is_err() {
+                if slots.try_reserve(1).is_err() || free.try_reserve(slots.capacity()).is_err() {
                     return Err((Status::ERROR_OUT_OF_MEMORY, value));
                 }
                 slots.push(Slot { uses: 0, value: None });
@@ -124,7 +124,7 @@ impl<T> HandleTable<T> {
         found.map_err(|status| handle::error(self.tag, value, status))
     }
 
-    /// The number beside a handle, without a lock. Who uses it asks [`HandleTable::still`] afterwards.
+    /// The number beside a handle, without a lock. It may be the next handle's, until [`HandleTable::still`] says that it is not.
     ///
     /// # Errors
     /// As [`HandleTable::get`].
@@ -135,10 +135,8 @@ impl<T> HandleTable<T> {
             && let Some(beside) = self.beside.get(parts.index)
         {
             let identity = u64::from(live_identity(parts.generation));
-            let there = beside.identity.load(Ordering::Acquire) == identity;
-            let number = Number { number: beside.number.load(Ordering::Relaxed), index: parts.index, identity };
-            if there && self.still(number) {
-                return Ok(number);
+            if beside.identity.load(Ordering::Acquire) == identity {
+                return Ok(Number { number: beside.number.load(Ordering::Relaxed), index: parts.index, identity });
             }
         }
         Err(self.get(value).err().unwrap_or_else(|| handle::error(self.tag, value, Status::ERROR_STALE_HANDLE)))
@@ -181,5 +179,26 @@ impl<T> HandleTable<T> {
             free.push(index as u32);
         }
         Ok(kept)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_stands_until_its_handle_is_freed() {
+        static TABLE: HandleTable<()> = HandleTable::new(Tag::Schema);
+        let insert = |number| TABLE.insert_with(Arc::new(()), Some(number)).expect("there is room");
+        let first = insert(7);
+        let read = TABLE.number(first).expect("a number");
+        assert_eq!(read.number, 7);
+        assert!(TABLE.still(read));
+        TABLE.remove(first).expect("it is there");
+        assert!(!TABLE.still(read));
+        let second = insert(8);
+        assert!(!TABLE.still(read), "the slot has another handle");
+        assert_eq!(TABLE.number(second).map(|read| read.number).ok(), Some(8));
+        assert_eq!(TABLE.number(first).map_err(|error| error.status()).err(), Some(Status::ERROR_STALE_HANDLE));
     }
 }

@@ -67,6 +67,11 @@ pub mod lock {
             let turn = self.turn.get_or_init(|| Mutex::new(())).lock().expect("the lock");
             Guard::new(self, turn)
         }
+
+        /// For who can do without: nobody here.
+        pub fn try_lock(&self) -> Option<Guard<'_, T>> {
+            None
+        }
     }
 
     impl<'a, T> Guard<'a, T> {
@@ -420,6 +425,10 @@ pub mod parts {
             0
         }
 
+        pub fn misses(&self) -> u64 {
+            0
+        }
+
         pub fn reused(&self) -> u64 {
             0
         }
@@ -453,9 +462,11 @@ pub mod state {
     pub struct State {
         pub alive: bool,
         pub poisoned: bool,
+        pub unwinding: bool,
         pub options: Options,
         pub sweeper: Record,
         pub hits_before: u64,
+        pub misses_before: u64,
         pub reused_before: u64,
         pub thing: Option<Box<Due>>,
     }
@@ -474,7 +485,7 @@ pub mod state {
             self.thing.is_none()
         }
 
-        pub fn open(&mut self, options: Options, _: u64, _: &'static Places) -> Result<()> {
+        pub fn open(&mut self, options: Options, _: &'static Places) -> Result<()> {
             assert!(!self.alive && self.thing.is_none(), "a number is opened twice");
             (self.alive, self.options, self.sweeper) = (true, options, Record::default());
             Ok(())
