@@ -84,6 +84,7 @@ fn registries_that_take_turns_accept_nothing_of_one_another() {
         for [old_registry, old_owner, old_model] in &gone {
             assert_eq!(code(generation(*old_registry)), STALE_HANDLE);
             assert_eq!(code(models_of(*old_owner)), STALE_HANDLE);
+            assert_eq!(code(release(*old_owner)), STALE_HANDLE);
             assert_eq!(code(model_name(*old_model)), STALE_HANDLE);
         }
         gone.push([registry.0, owner, model]);

@@ -1,5 +1,8 @@
 //! The clocks: wall time for what people read, monotonic time for how long something was idle.
 
+/// What the sweeper waits by.
+pub use std::time::Instant;
+
 /// Milliseconds since the first of January 1970, UTC; 0 before it.
 #[cfg(all(unix, not(miri)))]
 pub fn wall_ms() -> i64 {

@@ -15,14 +15,14 @@
 
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use super::atomics::{AtomicU64, AtomicUsize, Ordering};
 use super::change::{Change, Told};
 use super::fallible;
 use super::lock::{Guard, Rank, Ranked};
 use super::log::{self, Level, MAX_MESSAGE, Message};
 use super::release::{Kind, ReleaseQueue, Released};
-use super::thread_end;
+use super::thread_end::{self, this_thread};
 use super::watcher::{self, Watcher};
 
 /// A destructor of the host's for its `user_data`.
@@ -301,36 +301,29 @@ struct Queue {
     number: u64,
 }
 
-static QUEUE: Ranked<Queue> = Ranked::new(
-    Rank::Due,
-    Queue {
-        told: Batches { newest: None },
-        due: Batches { newest: None },
-        running: Vec::new(),
-        calling: Chain::EMPTY,
-        number: 0,
-    },
-);
+super::shared! {
+    static QUEUE: Ranked<Queue> = Ranked::new(
+        Rank::Due,
+        Queue {
+            told: Batches { newest: None },
+            due: Batches { newest: None },
+            running: Vec::new(),
+            calling: Chain::EMPTY,
+            number: 0,
+        },
+    );
 
-/// How many batches there are, and calls of functions that are told, so that a change that made nothing due need not
-/// take the list's lock. A thread sees at least those of its own.
-static WAITING: AtomicUsize = AtomicUsize::new(0);
+    /// How many batches there are, and calls of functions that are told, so that a change that made nothing due need not
+    /// take the list's lock. A thread sees at least those of its own.
+    static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+    /// A thread that a fork left behind, until somebody who has the list's lock hears of it; else [`NO_THREAD`].
+    static LEFT_BEHIND: AtomicU64 = AtomicU64::new(NO_THREAD);
+}
 
 /// How deep calls may nest in destructors of one another and still run what the calls around them have not run yet.
 /// Past it a call runs its own only: the stack stays bounded however many destructors are due.
 const NESTING: usize = 16;
-
-/// A thread that a fork left behind, until somebody who has the list's lock hears of it; else [`NO_THREAD`].
-static LEFT_BEHIND: AtomicU64 = AtomicU64::new(NO_THREAD);
-
-/// Names the calling thread; also while its thread-locals are being destroyed.
-pub fn this_thread() -> u64 {
-    #[cfg(unix)]
-    // SAFETY: `pthread_self` has no preconditions.
-    return unsafe { libc::pthread_self() } as u64;
-    #[cfg(not(unix))]
-    return 1;
-}
 
 impl Queue {
     /// Ends the calls of functions that are told for which `ended` holds. A watcher that was freed meanwhile goes with

@@ -59,7 +59,7 @@ pub struct List {
     /// The registry's epoch in which the content holds. In a later one it is empty where a clear came between, and where
     /// only tenants were dropped, the holder of the lock knows what is left of it.
     valid: AtomicU64,
-    /// The owner's freshness word when the list was last changed.
+    /// The owner's freshness word when the list was last changed; more where a clear emptied it.
     stamp: AtomicU64,
     /// The owner's freshness word when either of its lists was last changed.
     freshness: AtomicU64,
@@ -174,6 +174,13 @@ impl List {
         if self.unchanged(version) { answer } else { Err(Miss::Contended) }
     }
 
+    /// The stamp of the list where it is of before the last clear, and so empty. Each epoch that a clear began has its own, and
+    /// changes go on behind them: see [`List::last_stamp`].
+    fn emptied(&self, valid: u64, cleared: u64) -> u64 {
+        let last = self.stamp.load(Ordering::Relaxed).max(self.freshness.load(Ordering::Relaxed));
+        last.wrapping_add(cleared.wrapping_sub(valid))
+    }
+
     #[inline(always)]
     fn unchanged(&self, version: u64) -> bool {
         fence(Ordering::Acquire);
@@ -247,7 +254,7 @@ impl List {
             }
             if head.valid != ask.epoch.load(Ordering::Acquire) && !UNCHECKED {
                 let cleared = ask.cleared.load(Ordering::Acquire);
-                stamp.stamp = emptied(stamp.owner, head.valid, cleared);
+                stamp.stamp = self.emptied(head.valid, cleared);
                 // What is left of one that is of before a tenant was dropped takes the lock to tell.
                 return Err(if head.valid < cleared { Miss::Emptied } else { Miss::Unbuilt });
             }
@@ -401,12 +408,6 @@ impl List {
     }
 }
 
-/// The stamp of a list that a clear has emptied, and that has not been looked at under the lock since. Each epoch that a
-/// clear began has its own, and the owner's word goes on behind them.
-fn emptied(freshness: u64, valid: u64, cleared: u64) -> u64 {
-    freshness.wrapping_add(cleared.wrapping_sub(valid))
-}
-
 const EMPTY: u32 = 0;
 const GAP: u32 = u32::MAX;
 
@@ -556,15 +557,21 @@ impl List {
         }
     }
 
-    /// Empties the list of what it held before a clear. Gives the owner's freshness, which the list's new stamp is, and the
-    /// bytes of runs that were freed.
-    pub fn reset(&self, epoch: u64, cleared: u64) -> (u64, usize) {
-        let stamp = emptied(self.freshness.load(Ordering::Relaxed), self.valid.load(Ordering::Relaxed), cleared);
+    /// The list's stamp, which is higher than the owner's word where a clear has emptied the list since that was raised.
+    #[inline(always)]
+    pub fn last_stamp(&self) -> u64 {
+        self.stamp.load(Ordering::Relaxed)
+    }
+
+    /// Empties the list of what it held before a clear: for those who ask, it is as empty as it was before. Gives the bytes of
+    /// runs that were freed.
+    pub fn reset(&self, epoch: u64, cleared: u64) -> usize {
         self.write(|| {
+            self.stamp.store(self.emptied(self.valid.load(Ordering::Relaxed), cleared), Ordering::Relaxed);
             self.valid.store(epoch, Ordering::Relaxed);
-            self.stamped(stamp, |_| 0);
+            self.reshape(|_| UNASKED);
         });
-        (stamp, self.free_runs())
+        self.free_runs()
     }
 
     /// Takes the list over into another epoch, as it is.
@@ -846,3 +853,44 @@ impl List {
 
 /// How many lines of a long list are asked for: from there on the machine's own prefetching has caught up.
 const FIRST_LINES: usize = 4;
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::memory::Table;
+    use super::*;
+
+    #[test]
+    fn a_list_that_was_cleared_answers_the_same_before_and_after_it_was_looked_at() {
+        static LISTS: Table<List> = Table::new();
+        let list = LISTS.reserve(0).expect("there is memory");
+        let (epoch, registry_word) = (AtomicU64::new(1), AtomicU64::new(1));
+        let cleared = AtomicU64::new(1);
+        let ask =
+            Ask { generation: 7, kind: ANY_KIND, epoch: &epoch, cleared: &cleared, registry_word: &registry_word };
+        let stamp_of = || {
+            let (mut room, mut stamp) = ([MaybeUninit::uninit(); INLINE], Stamp::default());
+            let answer = list.copy(&ask, Which::Owned, &mut room, &mut stamp).map(|answer| answer.count);
+            (answer, stamp)
+        };
+        list.open(7, DATA_SOURCE, 1, 5, 0);
+        list.reserve(|_, _| ()).expect("there is room");
+        list.push(10, 1, 6);
+        assert_eq!(stamp_of(), (Ok(1), Stamp { stamp: 6, owner: 6, registry: 1 }));
+        let mut seen = vec![6];
+        for now in 2..5 {
+            // A tenant is dropped beside each clear, which is none for this list.
+            epoch.store(2 * now + 1, Ordering::Relaxed);
+            cleared.store(2 * now, Ordering::Relaxed);
+            let (answer, emptied) = stamp_of();
+            assert_eq!(answer, Err(Miss::Emptied));
+            assert!(!seen.contains(&emptied.stamp), "no stamp comes back");
+            seen.push(emptied.stamp);
+            // Not every clear is followed by a question that gets the lock.
+            if now != 3 {
+                list.reset(2 * now + 1, 2 * now);
+                assert_eq!(stamp_of(), (Ok(0), emptied));
+            }
+        }
+        assert!(list.last_stamp() >= *seen.last().expect("stamps"), "the next change goes on behind them");
+    }
+}

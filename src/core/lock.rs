@@ -4,8 +4,11 @@
 //! called while it is held.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Condvar, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
+
+/// What is waited for with a [`ForkRanked`].
+pub use std::sync::Condvar;
 
 use parking_lot::{Mutex, MutexGuard};
 

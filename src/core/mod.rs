@@ -28,6 +28,7 @@ pub mod registry;
 pub mod release;
 pub(crate) mod schemas;
 pub mod snapshot;
+mod spawn;
 pub(crate) mod state;
 pub mod sweeper;
 pub(crate) mod table;
@@ -35,5 +36,11 @@ pub mod tenant;
 pub(crate) mod thread_end;
 pub mod watcher;
 
-/// What `list` and `index` are made of: the tests of their protocols put a model checker's in its place.
+/// What the files are made of whose protocols are tested with a model checker: the tests put the checker's own in its place.
 use std::sync::atomic as atomics;
+
+/// A static of those files: the tests make it anew for every order that they try.
+macro_rules! shared {
+    ($($item:item)*) => { $($item)* };
+}
+use shared;

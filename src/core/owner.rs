@@ -159,7 +159,9 @@ impl Locked {
     /// Raises the owner's freshness word; gives its new value.
     pub fn refresh(&self, owner: u32) -> u64 {
         let Some(slot) = self.registry.owners.get(owner) else { return 0 };
-        let value = slot.freshness.load(Ordering::Relaxed) + 1;
+        // No stamp comes back, nor those that clears gave without raising the word.
+        let last = self.list_of(owner).map_or(0, |list| list.last_stamp());
+        let value = slot.freshness.load(Ordering::Relaxed).max(last) + 1;
         slot.freshness.store(value, Ordering::Release);
         value
     }
@@ -196,11 +198,7 @@ impl Locked {
         self.owners[owner as usize].homes = None;
         self.owners[owner as usize].has_dropped = false;
         self.owners[owner as usize].snapshots = [Weak::new(), Weak::new()];
-        let (freshness, freed) = list.reset(epoch, cleared);
-        self.run_bytes -= freed;
-        if let Some(slot) = self.registry.owners.get(owner) {
-            slot.freshness.store(freshness, Ordering::Release);
-        }
+        self.run_bytes -= list.reset(epoch, cleared);
     }
 
     /// Notes that the models on a data source are not listed apart any more.

@@ -5,12 +5,12 @@
 //! a destroyed registry, reads memory that is there and finds that its generation has passed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use once_cell::sync::OnceCell;
 
 use crate::error::{Error, Result, Status};
 
+use super::atomics::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use super::counters::Counters;
 use super::due::{Due, DueList};
 use super::handle::{self, MAX_REGISTRIES, MAX_SLOTS, Parts, Tag};
@@ -24,6 +24,7 @@ use super::release::ReleaseQueue;
 use super::state::State;
 
 /// What stays of an owner: 16 bytes.
+#[cfg_attr(loom, derive(Default))]
 #[repr(C, align(16))]
 pub(crate) struct OwnerSlot {
     /// The identity of the owner that has the slot now, 0 if none has.
@@ -100,8 +101,12 @@ impl<T> std::ops::Deref for Line<T> {
 
 const GONE: u64 = 1 << 63;
 
-static REGISTRIES: [AtomicPtr<Registry>; MAX_REGISTRIES + 1] =
-    [const { AtomicPtr::new(std::ptr::null_mut()) }; MAX_REGISTRIES + 1];
+super::shared! {
+    static REGISTRIES: [AtomicPtr<Registry>; MAX_REGISTRIES + 1] =
+        [const { AtomicPtr::new(std::ptr::null_mut()) }; MAX_REGISTRIES + 1];
+
+    static NUMBERS: Ranked<Option<Numbers>> = Ranked::new(Rank::Registries, None);
+}
 
 struct Numbers {
     /// Where this copy of the library starts to number; random, so that two copies differ.
@@ -109,8 +114,6 @@ struct Numbers {
     made: u32,
     free: Vec<u32>,
 }
-
-static NUMBERS: Ranked<Option<Numbers>> = Ranked::new(Rank::Registries, None);
 
 /// The registry with this number, alive or not.
 #[inline(always)]
@@ -445,7 +448,7 @@ pub(crate) fn misfit(tag: Tag, parts: Parts, uses: Option<u32>) -> Error {
     handle::error(tag, handle::encode(tag, parts), status)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::super::due::UserData;
     use super::super::owner::{APP, NewOwner};

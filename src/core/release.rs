@@ -52,7 +52,9 @@ impl fmt::Debug for ReleaseQueue {
     }
 }
 
-static QUEUES: HandleTable<ReleaseQueue> = HandleTable::new(Tag::ReleaseQueue);
+super::shared! {
+    static QUEUES: HandleTable<ReleaseQueue> = HandleTable::new(Tag::ReleaseQueue);
+}
 
 /// Makes a queue and gives its handle.
 ///

@@ -10,23 +10,17 @@
 //! sweeper runs until one is started there.
 
 use std::ffi::CStr;
-#[cfg(unix)]
-use std::ffi::c_void;
-#[cfg(unix)]
-use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Condvar;
-#[cfg(unix)]
-use std::sync::atomic::{AtomicPtr, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::{Error, Result, Status};
 
-use super::clock;
+use super::clock::{self, Instant};
 use super::due::{self, DueList};
-use super::lock::{ForkGuard, ForkRanked, Rank};
+use super::lock::{Condvar, ForkGuard, ForkRanked, Rank};
 use super::registry::{Locked, resolve, resolve_locked};
-use super::thread_end;
+use super::spawn;
+use super::thread_end::{self, this_thread};
 
 /// The name of the thread; a system lets names have 15 bytes.
 pub const THREAD_NAME: &CStr = c"modelreg-sweep";
@@ -98,18 +92,20 @@ struct Sweeper {
     works: u64,
 }
 
-static SWEEPER: ForkRanked<Sweeper> = ForkRanked::new(
-    Rank::Sweeper,
-    Sweeper { entries: Vec::new(), thread: 0, threads_made: 0, thread_name: 0, work: None, works: 0 },
-);
+super::shared! {
+    static SWEEPER: ForkRanked<Sweeper> = ForkRanked::new(
+        Rank::Sweeper,
+        Sweeper { entries: Vec::new(), thread: 0, threads_made: 0, thread_name: 0, work: None, works: 0 },
+    );
 
-/// Notified when there is another time to wait for, or nothing.
-static CHANGED: Condvar = Condvar::new();
+    /// Notified when there is another time to wait for, or nothing.
+    static CHANGED: Condvar = Condvar::new();
 
-/// Notified when the thread has finished a registry.
-static FINISHED: Condvar = Condvar::new();
+    /// Notified when the thread has finished a registry.
+    static FINISHED: Condvar = Condvar::new();
 
-static GATE: ForkRanked<()> = ForkRanked::new(Rank::Gate, ());
+    static GATE: ForkRanked<()> = ForkRanked::new(Rank::Gate, ());
+}
 
 /// What the sweeper's thread holds while it takes other locks.
 pub fn gate() -> impl Sized {
@@ -138,7 +134,7 @@ pub fn start(value: u64, settings: Settings, run: Run) -> Result<()> {
     sweeper.entries.try_reserve(1).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
     if sweeper.thread == 0 {
         let number = sweeper.threads_made + 1;
-        make_thread(number, run)?;
+        spawn::make_thread(number, run)?;
         (sweeper.thread, sweeper.threads_made) = (number, number);
     }
     // Under the registry's lock, so that who destroys the registry finds the entry. Where it fails, a thread that was
@@ -155,68 +151,6 @@ pub fn start(value: u64, settings: Settings, run: Run) -> Result<()> {
     Ok(())
 }
 
-/// Makes a thread that serves under this number, with every signal blocked.
-///
-/// By hand and not by `std::thread`, whose memory for a thread would be left behind in the child of a fork.
-#[cfg(unix)]
-fn make_thread(number: u64, run: Run) -> Result<()> {
-    let mut attributes = MaybeUninit::uninit();
-    let mut thread = MaybeUninit::uninit();
-    let argument = std::ptr::without_provenance_mut(number as usize);
-    // There is one such function in the library.
-    RUN.store(run as *mut (), Ordering::Release);
-    let signals = Signals::block();
-    // SAFETY: the attributes are made before they are set and used, and given back afterwards; the thread's function
-    // takes any argument, and lives as long as the process, because the library stays loaded.
-    let failed = unsafe {
-        match libc::pthread_attr_init(attributes.as_mut_ptr()) {
-            0 => {
-                let attributes = attributes.as_mut_ptr();
-                libc::pthread_attr_setstacksize(attributes, STACK_BYTES);
-                libc::pthread_attr_setdetachstate(attributes, libc::PTHREAD_CREATE_DETACHED);
-                let failed = libc::pthread_create(thread.as_mut_ptr(), attributes, begin, argument);
-                libc::pthread_attr_destroy(attributes);
-                failed
-            }
-            failed => failed,
-        }
-    };
-    drop(signals);
-    if failed == 0 { Ok(()) } else { Err(no_thread(&std::io::Error::from_raw_os_error(failed))) }
-}
-
-/// What the thread runs: a [`Run`].
-#[cfg(unix)]
-static RUN: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
-
-#[cfg(unix)]
-extern "C" fn begin(argument: *mut c_void) -> *mut c_void {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: the name is short enough and ends with a NUL.
-    unsafe {
-        libc::pthread_setname_np(libc::pthread_self(), THREAD_NAME.as_ptr());
-    }
-    // SAFETY: `make_thread` stored a function of this type.
-    let run = unsafe { std::mem::transmute::<*mut (), Run>(RUN.load(Ordering::Acquire)) };
-    serve(argument.addr() as u64, run);
-    std::ptr::null_mut()
-}
-
-#[cfg(not(unix))]
-fn make_thread(number: u64, run: Run) -> Result<()> {
-    let name = THREAD_NAME.to_string_lossy().into_owned();
-    let made = std::thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(move || serve(number, run));
-    made.map(drop).map_err(|error| no_thread(&error))
-}
-
-fn no_thread(error: &std::io::Error) -> Error {
-    Error::new(
-        Status::ERROR_NO_THREAD,
-        "sweeper",
-        format!("sweeper: no thread could be made: {error} (raise the limit, or call mreg_sweeper_run yourself)"),
-    )
-}
-
 /// Stops a registry's sweeper, if it runs. Afterwards the sweeper's thread is not at that registry, unless this is
 /// called on that thread.
 ///
@@ -228,7 +162,7 @@ pub fn stop(value: u64) -> Result<()> {
     let working_on =
         |sweeper: &Sweeper| sweeper.work.as_ref().filter(|work| work.registry == value).map(|work| work.number);
     let Some(number) = working_on(&sweeper) else { return Ok(()) };
-    if sweeper.thread_name == due::this_thread() {
+    if sweeper.thread_name == this_thread() {
         return Ok(());
     }
     // Another thread may start it again meanwhile: that is not waited for.
@@ -280,8 +214,8 @@ impl Locked {
     }
 }
 
-/// What the thread does.
-fn serve(number: u64, run: Run) {
+/// What the thread does that was made with this number.
+pub(super) fn serve(number: u64, run: Run) {
     while let Some(registry) = next(number) {
         // Outside of the guard: what was let go before a panic of ours is due all the same.
         let mut gone = DueList::default();
@@ -309,7 +243,7 @@ fn next(number: u64) -> Option<u64> {
         if sweeper.thread != number {
             return None;
         }
-        sweeper.thread_name = due::this_thread();
+        sweeper.thread_name = this_thread();
         if sweeper.entries.is_empty() {
             (sweeper.thread, sweeper.thread_name) = (0, 0);
             return None;
@@ -340,50 +274,13 @@ fn finish(number: u64, registry: u64, again: bool) {
     FINISHED.notify_all();
 }
 
-/// Blocks every signal for the calling thread, so that a thread made meanwhile never runs a handler of the host's.
-struct Signals {
-    #[cfg(all(unix, not(miri)))]
-    before: libc::sigset_t,
-}
-
-impl Signals {
-    #[cfg(all(unix, not(miri)))]
-    fn block() -> Signals {
-        let mut all = MaybeUninit::uninit();
-        let mut before = MaybeUninit::uninit();
-        // SAFETY: both are places for a set; the first is filled before it is read. The call cannot fail with these
-        // arguments, so the other one is filled as well.
-        unsafe {
-            libc::sigfillset(all.as_mut_ptr());
-            libc::sigemptyset(before.as_mut_ptr());
-            libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
-            Signals { before: before.assume_init() }
-        }
-    }
-
-    #[cfg(not(all(unix, not(miri))))]
-    fn block() -> Signals {
-        Signals {}
-    }
-}
-
-impl Drop for Signals {
-    fn drop(&mut self) {
-        #[cfg(all(unix, not(miri)))]
-        // SAFETY: the set is the one that there was before.
-        unsafe {
-            libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, std::ptr::null_mut());
-        }
-    }
-}
-
 #[cfg(all(unix, not(miri)))]
 mod fork {
     use std::cell::UnsafeCell;
 
     use once_cell::sync::OnceCell;
 
-    use super::{ForkGuard, GATE, Result, SWEEPER, Status, Sweeper, due};
+    use super::{ForkGuard, GATE, Result, SWEEPER, Sweeper, due, spawn, this_thread};
 
     type Guards = (ForkGuard<'static, ()>, ForkGuard<'static, Sweeper>);
 
@@ -398,13 +295,7 @@ mod fork {
     /// Has the handlers called at every fork from now on.
     pub fn watch() -> Result<()> {
         static WATCHED: OnceCell<()> = OnceCell::new();
-        WATCHED
-            .get_or_try_init(|| {
-                // SAFETY: the functions live as long as the process.
-                let failed = unsafe { libc::pthread_atfork(Some(prepare), Some(in_parent), Some(in_child)) } != 0;
-                if failed { Err(Status::ERROR_OUT_OF_MEMORY.into()) } else { Ok(()) }
-            })
-            .copied()
+        WATCHED.get_or_try_init(|| spawn::at_fork(prepare, in_parent, in_child)).copied()
     }
 
     extern "C" fn prepare() {
@@ -427,7 +318,7 @@ mod fork {
         let Some((gate, mut sweeper)) = take() else { return };
         let thread = std::mem::take(&mut sweeper.thread_name);
         // The thread that forks may be the sweeper's own, in a destructor: that one is here.
-        if thread != 0 && thread != due::this_thread() {
+        if thread != 0 && thread != this_thread() {
             due::thread_left_behind(thread);
         }
         (sweeper.thread, sweeper.work) = (0, None);

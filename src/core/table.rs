@@ -1,10 +1,10 @@
 //! Tables of handles for what belongs to the process: schemas, held snapshots, load reports, watchers, release queues.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use crate::error::{Error, Status};
 
+use super::atomics::{AtomicU64, Ordering, fence};
 use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
 use super::list::live_identity;
 use super::lock::{Rank, Ranked};
@@ -21,6 +21,7 @@ struct Slots<T> {
 }
 
 /// A number that anyone may read beside a handle, without a lock.
+#[cfg_attr(loom, derive(Default))]
 #[repr(C, align(16))]
 struct Beside {
     /// The identity of the handle that has the slot now, 0 if none has.

@@ -1,4 +1,4 @@
-//! Hears of the end of a thread.
+//! Names threads, and hears of the end of one.
 //!
 //! By a POSIX key and not by a thread-local with a destructor: one of those that is first used while another key's destructor
 //! runs, as a host may do, is never destroyed. A key that is set then gets its turn in the next round.
@@ -9,6 +9,15 @@ use std::ffi::c_void;
 
 #[cfg(unix)]
 use once_cell::sync::Lazy;
+
+/// Names the calling thread; also while its thread-locals are being destroyed.
+pub fn this_thread() -> u64 {
+    #[cfg(unix)]
+    // SAFETY: `pthread_self` has no preconditions.
+    return unsafe { libc::pthread_self() } as u64;
+    #[cfg(not(unix))]
+    return 1;
+}
 
 thread_local! {
     // Has no destructor, so it can be read and set as long as the thread lives.

@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include <pthread.h>
+#include <setjmp.h>
 
 static mreg_registry registry;
 static mreg_owner app;
@@ -50,6 +51,49 @@ static void *work(void *first)
     return NULL;
 }
 
+static mreg_registry left;
+static pthread_key_t only_key;
+static jmp_buf landing;
+static int left_runs;
+
+static void jump(void *user_data)
+{
+    (void)user_data;
+    if (left_runs++ == 0)
+        longjmp(landing, 1);
+}
+
+static void clear_and_leave(void *value)
+{
+    (void)value;
+    if (setjmp(landing) == 0) {
+        OK(mreg_registry_clear(left, NULL));
+        CHECK(!"the destructor jumps out of the call");
+    }
+}
+
+static void *set_key(void *value)
+{
+    CHECK(pthread_setspecific(only_key, value) == 0);
+    return NULL;
+}
+
+/* A thread that first uses the library while it ends, and leaves something: its end is heard of. */
+static void leave(void)
+{
+    pthread_t thread;
+    left = new_registry();
+    new_model(left, "One", MREG_NULL, NULL, jump);
+    new_model(left, "Two", MREG_NULL, NULL, jump);
+    CHECK(pthread_key_create(&only_key, clear_and_leave) == 0);
+    CHECK(pthread_create(&thread, NULL, set_key, &left) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK(left_runs == 1);
+    whole_api_works(registry);
+    CHECK(left_runs == 2);
+    OK(mreg_registry_destroy(left, NULL));
+}
+
 static int runs;
 
 static void at_exit(void)
@@ -87,5 +131,6 @@ int main(void)
     CHECK(late >= 9);
     OK(mreg_registry_get_stats(registry, &stats, NULL));
     CHECK(stats.cache_hits >= (uint64_t)late * 10);
+    leave();
     return 0;
 }

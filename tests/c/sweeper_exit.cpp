@@ -63,6 +63,7 @@ void an_exception_ends_the_process()
 /// What destructors need: gone when the process ends.
 struct Host {
     std::atomic<bool> is_there{true};
+    std::atomic<bool> is_used{false};
     std::atomic<int> calls{0};
 
     ~Host();
@@ -70,13 +71,22 @@ struct Host {
 
 Host host;
 
-/// Registers the next one, so that there is always one to drop.
-extern "C" void next_one(void *user_data)
+void need_host()
 {
     if (!host.is_there) {
         fprintf(stderr, "called after the stop\n");
         _exit(1);
     }
+}
+
+/// Registers the next one, so that there is always one to drop; takes so long that the process ends meanwhile.
+extern "C" void next_one(void *user_data)
+{
+    need_host();
+    host.is_used = true;
+    nap(5);
+    need_host();
+    host.is_used = false;
     host.calls++;
     add("Next", user_data, next_one);
 }
@@ -101,7 +111,7 @@ int main()
     registry = new_registry();
     add("First", nullptr, next_one);
     start();
-    for (int tries = 0; host.calls < 3; tries++) {
+    for (int tries = 0; host.calls < 3 || !host.is_used; tries++) {
         CHECK(tries < 60000);
         nap(1);
     }
