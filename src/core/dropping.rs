@@ -9,12 +9,13 @@ use std::sync::Weak;
 use std::sync::atomic::Ordering;
 
 use super::due::DueList;
+use super::fallible::boxed;
 use super::handle::{self, Parts};
 use super::index::{By, IndexCounts, Newest};
 use super::list::RETRIES;
 use super::memory;
 use super::model::{NO_STRUCTURE, Place, locate, moves};
-use super::partition::GLOBAL_INDEX;
+use super::partition::{Apps, DROPPED, GLOBAL_INDEX, Partition, Partitions};
 use super::registry::{Locked, Registry, is_of};
 use super::state::{Home, NONE, State};
 
@@ -42,6 +43,84 @@ impl Registry {
         // was dropped, or all was cleared, the epoch is.
         let _ = slot.compare_exchange(word, now, Ordering::Relaxed, Ordering::Relaxed);
         Some(now)
+    }
+}
+
+impl Partitions {
+    /// As [`Partitions::by_sequence`], also where it was dropped and still has entries in the indices.
+    pub fn holding(&self, sequence: u64) -> Option<u32> {
+        if sequence == 0 {
+            return Some(GLOBAL_INDEX);
+        }
+        self.order_of(sequence).map(|at| self.order[at].1).filter(|index| *index != NONE).map(|index| index & !DROPPED)
+    }
+
+    /// Whether there is memory to remember one more by that is dropped with its models still to be taken back.
+    pub fn can_retire(&mut self) -> bool {
+        self.dropped.try_reserve(1).is_ok()
+    }
+
+    /// Takes a partition away, with its models still to be taken back; gives the apps that have some of them.
+    pub fn retire(&mut self, index: u32) -> Vec<u32> {
+        let Some(partition) = self.get_mut(index) else { return Vec::new() };
+        let (label, sequence, structures) = (partition.label, partition.sequence, partition.structures);
+        let apps = partition.apps.take().map_or_else(Vec::new, |apps| apps.0);
+        self.hide(index, label);
+        self.structures -= structures as usize;
+        if let Some(at) = self.order_of(sequence) {
+            self.order[at].1 |= DROPPED;
+            self.gone_of_order += 1;
+        }
+        self.dropped.push(index);
+        apps
+    }
+
+    /// Whether a dropped partition has models that are still to be taken back.
+    pub fn has_dropped(&self) -> bool {
+        !self.dropped.is_empty()
+    }
+
+    /// The partition that was dropped last with its models still to be taken back.
+    pub fn dropped(&mut self) -> Option<&mut Partition> {
+        self.slots.get_mut(*self.dropped.last()? as usize)?.as_mut()
+    }
+
+    /// Ends the partition that was dropped last, which has no models any more.
+    pub fn end_dropped(&mut self) {
+        let Some(partition) = self.dropped() else { return };
+        let (label, sequence) = (partition.label, partition.sequence);
+        let Some(index) = self.dropped.pop() else { return };
+        if let Some(at) = self.order_of(sequence) {
+            self.order[at].1 = NONE;
+        }
+        self.tidy_order();
+        self.take_out(index, label);
+    }
+
+    /// Lists an app that has models in a partition; gives its place, `NONE` where there is no memory for it.
+    pub fn list_app(&mut self, index: u32, app: u32) -> u32 {
+        let Some(partition) = self.get_mut(index) else { return NONE };
+        if partition.apps.is_none() {
+            partition.apps = boxed(Apps::default());
+        }
+        if let Some(Apps(apps)) = partition.apps.as_deref_mut()
+            && apps.try_reserve(1).is_ok()
+        {
+            apps.push(app);
+            return apps.len() as u32 - 1;
+        }
+        partition.unlisted = true;
+        NONE
+    }
+
+    /// Takes an app off that list; gives the one that has its place now.
+    pub fn unlist_app(&mut self, index: u32, place: u32) -> Option<u32> {
+        let Apps(apps) = self.get_mut(index)?.apps.as_deref_mut()?;
+        if place as usize >= apps.len() {
+            return None;
+        }
+        apps.swap_remove(place as usize);
+        apps.get(place as usize).copied()
     }
 }
 

@@ -9,7 +9,7 @@ use md5::{Digest, Md5};
 use crate::error::{Result, Status};
 
 use super::clock;
-use super::fallible::{beginning, boxed};
+use super::fallible::beginning;
 use super::index::MAX_SEQUENCE;
 use super::names::{KEYS, NameCounts, SLOT_BYTES};
 use super::places::{Label, OF_OWNER, Places, RESERVED, Slot};
@@ -140,7 +140,7 @@ pub(crate) struct Partition {
     /// Models whose `user_data` has a destructor or goes into a release queue.
     pub due: u32,
     /// The apps that have models here, if there ever was one.
-    apps: Option<Box<Apps>>,
+    pub apps: Option<Box<Apps>>,
     /// Whether there was no memory to list one of them.
     pub unlisted: bool,
     pub created_at: i64,
@@ -151,7 +151,7 @@ pub(crate) struct Partition {
 
 /// The apps that have models with a data source in a partition.
 #[derive(Default)]
-struct Apps(Vec<u32>);
+pub(crate) struct Apps(pub Vec<u32>);
 
 struct Configuration {
     fields: Fields,
@@ -172,16 +172,16 @@ pub(crate) struct LastUsed {
 pub(crate) struct Partitions {
     places: &'static Places,
     labels: NameCounts,
-    slots: Vec<Option<Partition>>,
+    pub(super) slots: Vec<Option<Partition>>,
     /// How many slots were ever used, since their memory was last given back.
     slots_used: u32,
     free: Vec<u32>,
     /// Sequence numbers with the partitions' indices; `NONE` in the place of one that went, and `DROPPED` in the index of one
     /// whose models are still to be taken back.
-    order: Vec<(u64, u32)>,
-    gone_of_order: usize,
+    pub(super) order: Vec<(u64, u32)>,
+    pub(super) gone_of_order: usize,
     /// Partitions whose models are still to be taken back.
-    dropped: Vec<u32>,
+    pub(super) dropped: Vec<u32>,
     /// What a clear left of it.
     old_order: Vec<(u64, u32)>,
     next_sequence: u64,
@@ -205,7 +205,7 @@ pub(crate) struct Partitions {
 }
 
 /// Set in an index among those in order.
-const DROPPED: u32 = 1 << 31;
+pub(super) const DROPPED: u32 = 1 << 31;
 
 static NOWHERE: Places = Places::new();
 
@@ -412,7 +412,7 @@ impl Partitions {
         self.label(atom).unwrap_or_default()
     }
 
-    fn order_of(&self, sequence: u64) -> Option<usize> {
+    pub(super) fn order_of(&self, sequence: u64) -> Option<usize> {
         self.order.binary_search_by_key(&sequence, |(sequence, _)| *sequence).ok()
     }
 
@@ -422,14 +422,6 @@ impl Partitions {
             return Some(GLOBAL_INDEX);
         }
         self.order_of(sequence).map(|at| self.order[at].1).filter(|index| index & DROPPED == 0)
-    }
-
-    /// As [`Partitions::by_sequence`], also where it was dropped and still has entries in the indices.
-    pub fn holding(&self, sequence: u64) -> Option<u32> {
-        if sequence == 0 {
-            return Some(GLOBAL_INDEX);
-        }
-        self.order_of(sequence).map(|at| self.order[at].1).filter(|index| *index != NONE).map(|index| index & !DROPPED)
     }
 
     /// All partitions but `global` in the order they came to be, from this sequence number on.
@@ -564,7 +556,7 @@ impl Partitions {
         self.take_out(index, label);
     }
 
-    fn tidy_order(&mut self) {
+    pub(super) fn tidy_order(&mut self) {
         let dropped = self.dropped.len();
         if (self.gone_of_order - dropped) * 2 > self.order.len() {
             self.order.retain(|(_, index)| *index != NONE);
@@ -572,76 +564,8 @@ impl Partitions {
         }
     }
 
-    /// Whether there is memory to remember one more by that is dropped with its models still to be taken back.
-    pub fn can_retire(&mut self) -> bool {
-        self.dropped.try_reserve(1).is_ok()
-    }
-
-    /// Takes a partition away, with its models still to be taken back; gives the apps that have some of them.
-    pub fn retire(&mut self, index: u32) -> Vec<u32> {
-        let Some(partition) = self.get_mut(index) else { return Vec::new() };
-        let (label, sequence, structures) = (partition.label, partition.sequence, partition.structures);
-        let apps = partition.apps.take().map_or_else(Vec::new, |apps| apps.0);
-        self.hide(index, label);
-        self.structures -= structures as usize;
-        if let Some(at) = self.order_of(sequence) {
-            self.order[at].1 |= DROPPED;
-            self.gone_of_order += 1;
-        }
-        self.dropped.push(index);
-        apps
-    }
-
-    /// Whether a dropped partition has models that are still to be taken back.
-    pub fn has_dropped(&self) -> bool {
-        !self.dropped.is_empty()
-    }
-
-    /// The partition that was dropped last with its models still to be taken back.
-    pub fn dropped(&mut self) -> Option<&mut Partition> {
-        self.slots.get_mut(*self.dropped.last()? as usize)?.as_mut()
-    }
-
-    /// Ends the partition that was dropped last, which has no models any more.
-    pub fn end_dropped(&mut self) {
-        let Some(partition) = self.dropped() else { return };
-        let (label, sequence) = (partition.label, partition.sequence);
-        let Some(index) = self.dropped.pop() else { return };
-        if let Some(at) = self.order_of(sequence) {
-            self.order[at].1 = NONE;
-        }
-        self.tidy_order();
-        self.take_out(index, label);
-    }
-
-    /// Lists an app that has models in a partition; gives its place, `NONE` where there is no memory for it.
-    pub fn list_app(&mut self, index: u32, app: u32) -> u32 {
-        let Some(partition) = self.get_mut(index) else { return NONE };
-        if partition.apps.is_none() {
-            partition.apps = boxed(Apps::default());
-        }
-        if let Some(Apps(apps)) = partition.apps.as_deref_mut()
-            && apps.try_reserve(1).is_ok()
-        {
-            apps.push(app);
-            return apps.len() as u32 - 1;
-        }
-        partition.unlisted = true;
-        NONE
-    }
-
-    /// Takes an app off that list; gives the one that has its place now.
-    pub fn unlist_app(&mut self, index: u32, place: u32) -> Option<u32> {
-        let Apps(apps) = self.get_mut(index)?.apps.as_deref_mut()?;
-        if place as usize >= apps.len() {
-            return None;
-        }
-        apps.swap_remove(place as usize);
-        apps.get(place as usize).copied()
-    }
-
     /// Lets nobody find a partition any more.
-    fn hide(&self, index: u32, label: u32) {
+    pub(super) fn hide(&self, index: u32, label: u32) {
         if let Some(slot) = self.places.slots.get(index) {
             slot.sequence.store(0, Ordering::Relaxed);
         }
@@ -652,7 +576,7 @@ impl Partitions {
         }
     }
 
-    fn take_out(&mut self, index: u32, label: u32) {
+    pub(super) fn take_out(&mut self, index: u32, label: u32) {
         self.hide(index, label);
         self.slots[index as usize] = None;
         self.places.labels.release(&mut self.labels, label);
