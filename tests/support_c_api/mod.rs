@@ -8,8 +8,10 @@
 
 pub mod arguments;
 mod asking;
+pub mod building;
 pub mod naive;
 mod owners;
+pub mod queues;
 mod random;
 pub mod scarce;
 pub mod state;
@@ -24,7 +26,7 @@ pub use random::Random;
 pub use sweeping::*;
 pub use witness::{Witness, with_an_alarm, witnessed};
 
-use std::ffi::{CStr, c_char};
+use std::ffi::c_char;
 use std::mem::{MaybeUninit, size_of};
 
 pub use modelreg::capi;
@@ -74,9 +76,9 @@ pub fn fresh_error() -> mreg_error {
 }
 
 pub fn text_of(field: &[c_char]) -> String {
-    let bytes: Vec<u8> = field.iter().map(|byte| *byte as u8).collect();
-    let text = CStr::from_bytes_until_nul(&bytes).expect("a text field ends with a NUL");
-    text.to_str().expect("a text field is UTF-8").to_owned()
+    let end = field.iter().position(|byte| *byte == 0).expect("a text field ends with a NUL");
+    let bytes = field[..end].iter().map(|byte| *byte as u8).collect();
+    String::from_utf8(bytes).expect("a text field is UTF-8")
 }
 
 /// Turns a status into a result, and checks that the error struct fits it.
