@@ -28,6 +28,7 @@ pub use witness::{Witness, with_an_alarm, witnessed};
 
 use std::ffi::c_char;
 use std::mem::{MaybeUninit, size_of};
+use std::sync::LazyLock;
 
 pub use modelreg::capi;
 use modelreg::capi::{mreg_error, mreg_text};
@@ -65,14 +66,13 @@ pub type Result<T> = std::result::Result<T, Failure>;
 
 /// An error struct that shows whether the library wrote to it.
 pub fn fresh_error() -> mreg_error {
-    let mut error = MaybeUninit::<mreg_error>::uninit();
-    // SAFETY: memory for one struct, which the function fills.
-    let mut error = unsafe {
-        capi::mreg_error_init(error.as_mut_ptr());
-        error.assume_init()
-    };
-    (error.code, error.line, error.offset, error.column) = (-77, 77, 77, 77);
-    error
+    // Every call of every test has one.
+    static FRESH: LazyLock<mreg_error> = LazyLock::new(|| {
+        let mut error = made::<mreg_error>(capi::mreg_error_init);
+        (error.code, error.line, error.offset, error.column) = (-77, 77, 77, 77);
+        error
+    });
+    *FRESH
 }
 
 pub fn text_of(field: &[c_char]) -> String {
