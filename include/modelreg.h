@@ -816,7 +816,7 @@ mreg_status mreg_owner_registry(mreg_owner owner, mreg_registry *registry, mreg_
  * process lives, also after the owner is released.
  *
  * While both words equal those that a list came back with, that list is the answer. A word may change without the answer
- * changing, as when a question builds one of the owner's lists; then the list comes back with the same stamp.
+ * changing, as when another of the owner's lists changed; then the list comes back with the same stamp.
  *
  * Errors: as `mreg_owner_kind`. Any thread. Since 0.1.0.
  */

@@ -187,10 +187,10 @@ fn hits_of_every_thread_are_counted() {
     let app = registry.app();
     Model::of("User", app).add(&registry);
     models_of(app).expect("a list");
-    let threads: Vec<_> = (0..8)
+    let threads: Vec<_> = (0..24)
         .map(|_| {
             std::thread::spawn(move || {
-                // Another registry in between, so that the thread changes over.
+                // Another registry in between, so that the thread changes over; and more threads than have a place of their own.
                 let own = Registry::new();
                 let other = own.app();
                 for _ in 0..500 {
@@ -202,7 +202,7 @@ fn hits_of_every_thread_are_counted() {
         })
         .collect();
     threads.into_iter().for_each(|thread| thread.join().expect("the thread ends well"));
-    assert_eq!((stats(registry.0).cache_hits, stats(registry.0).cache_misses), (4000, 1));
+    assert_eq!((stats(registry.0).cache_hits, stats(registry.0).cache_misses), (12_000, 1));
 }
 
 #[test]

@@ -13,7 +13,9 @@ mod atomics {
 }
 
 mod memory {
-    use crate::atomics::AtomicU64;
+    use std::mem::MaybeUninit;
+
+    use crate::atomics::{AtomicU64, Ordering};
     use crate::error::Status;
 
     /// # Safety
@@ -49,6 +51,20 @@ mod memory {
 
     pub fn free(_: Words) {}
 
+    pub const LINE_WORDS: usize = 8;
+
+    pub fn copy(from: &[AtomicU64], to: &mut [MaybeUninit<u64>]) {
+        copy_few(from, to);
+    }
+
+    pub fn copy_few(from: &[AtomicU64], to: &mut [MaybeUninit<u64>]) {
+        to.iter_mut().zip(from).for_each(|(to, from)| _ = to.write(from.load(Ordering::Relaxed)));
+    }
+
+    pub fn copy_ten(from: &[AtomicU64; 10], to: &mut [MaybeUninit<u64>; 10]) {
+        copy_few(from, to);
+    }
+
     pub fn prefetch<T>(_: *const T) {}
 }
 
@@ -66,7 +82,7 @@ mod error {
 use std::mem::MaybeUninit;
 
 use atomics::{AtomicU64, Ordering};
-use list::{ANY_KIND, Ask, List, Miss, Stamp, Which};
+use list::{ANY_KIND, Answer, Ask, List, Miss, Stamp, Which};
 use loom::sync::Arc;
 use loom::thread;
 
@@ -87,8 +103,7 @@ impl Scene {
         scene.epoch.store(1, Ordering::Relaxed);
         scene.registry_word.store(1, Ordering::Relaxed);
         for list in [&scene.list, &scene.other] {
-            list.open(7, APP, 1, 0);
-            list.reset(1);
+            list.open(7, APP, 1, 1, 0);
         }
         Arc::new(scene)
     }
@@ -99,10 +114,20 @@ impl Scene {
 
     /// What a reader gets who asks once.
     fn copy(&self, list: &List, generation: u32) -> Result<(Vec<u64>, Stamp), Miss> {
+        self.answer(list, generation).map(|(ids, stamp, _)| (ids, stamp))
+    }
+
+    fn answer(&self, list: &List, generation: u32) -> Result<(Vec<u64>, Stamp, Answer), Miss> {
         let (mut out, mut stamp) = ([const { MaybeUninit::uninit() }; 4], Stamp::default());
-        let count = list.copy(&self.ask(generation), Which::Owned, &mut out, &mut stamp)?;
+        let answer = list.copy(&self.ask(generation), Which::Owned, &mut out, &mut stamp)?;
         // SAFETY: the list has written so many.
-        Ok((out[..count].iter().map(|id| unsafe { id.assume_init() }).collect(), stamp))
+        Ok((out[..answer.count].iter().map(|id| unsafe { id.assume_init() }).collect(), stamp, answer))
+    }
+
+    /// Asks as the library does; gives whether it was the first to since the list was changed, if it got an answer.
+    fn asks_first(&self) -> Option<bool> {
+        let (.., answer) = self.answer(&self.list, 7).ok()?;
+        Some(answer.unasked.is_some_and(|unasked| self.list.is_first(unasked, |_| ())))
     }
 }
 
@@ -120,21 +145,54 @@ fn a_copy_is_of_one_moment() {
         let scene = Scene::new();
         scene.list.push(10, 1, 2);
         scene.list.push(20, 2, 3);
-        scene.list.build(1, 4, |_, _| ());
         let reader = {
             let scene = scene.clone();
             thread::spawn(move || match scene.copy(&scene.list, 7) {
                 Ok((ids, stamp)) => match stamp.stamp {
-                    4 => assert_eq!((&*ids, stamp.owner), (&[10, 20][..], 4)),
-                    6 => assert_eq!((&*ids, stamp.owner), (&[30, 20][..], 6)),
+                    3 => assert_eq!((&*ids, stamp.owner), (&[10, 20][..], 3)),
+                    4 => assert_eq!((&*ids, stamp.owner), (&[30, 20][..], 4)),
+                    5 => assert_eq!((&*ids, stamp.owner), (&[20][..], 5)),
                     other => panic!("stamp {other} with {ids:?}"),
                 },
-                Err(miss) => assert!(matches!(miss, Miss::Unbuilt | Miss::Contended)),
+                Err(miss) => assert_eq!(miss, Miss::Contended),
             })
         };
-        scene.list.replace(0, 30, 5);
-        scene.list.build(1, 6, |_, _| ());
+        scene.list.replace(0, 30, 4);
+        scene.list.remove(0, 5);
         reader.join().expect("the reader ends");
+    });
+}
+
+#[test]
+fn of_those_who_ask_after_a_change_one_is_the_first() {
+    check(|| {
+        let scene = Scene::new();
+        assert!(!scene.list.push(10, 1, 2), "nobody has asked");
+        let readers = [(); 2].map(|()| {
+            let scene = scene.clone();
+            thread::spawn(move || scene.asks_first())
+        });
+        let firsts = readers.map(|reader| reader.join().expect("the reader ends"));
+        assert!(firsts == [Some(true), Some(false)] || firsts == [Some(false), Some(true)], "{firsts:?}");
+        assert!(scene.list.push(20, 2, 3), "they have asked");
+    });
+}
+
+#[test]
+fn a_change_knows_whether_the_list_was_asked() {
+    check(|| {
+        let scene = Scene::new();
+        scene.list.push(10, 1, 2);
+        let reader = {
+            let scene = scene.clone();
+            thread::spawn(move || scene.asks_first())
+        };
+        // Each first question is one of a list that a later change finds asked.
+        let invalidated =
+            [scene.list.push(20, 2, 3), scene.list.remove(0, 4)].into_iter().filter(|asked| *asked).count();
+        let first = reader.join().expect("the reader ends") == Some(true);
+        let invalidated = invalidated + usize::from(scene.list.push(30, 3, 5));
+        assert_eq!(invalidated, usize::from(first));
     });
 }
 
@@ -169,7 +227,6 @@ fn what_is_gone_is_never_another_ones() {
     check(|| {
         let scene = Scene::new();
         scene.list.push(10, 1, 2);
-        scene.list.build(1, 3, |_, _| ());
         let reader = {
             let scene = scene.clone();
             thread::spawn(move || match scene.copy(&scene.list, 7) {
@@ -179,7 +236,7 @@ fn what_is_gone_is_never_another_ones() {
         };
         // Its owner is released, and its slot given to another one.
         scene.list.close();
-        scene.list.open(8, APP, 4, 0);
+        scene.list.open(8, APP, 1, 4, 0);
         reader.join().expect("the reader ends");
     });
 }
@@ -189,7 +246,6 @@ fn after_a_clear_no_reader_is_given_what_was_before() {
     check(|| {
         let scene = Scene::new();
         scene.list.push(10, 1, 2);
-        scene.list.build(1, 3, |_, _| ());
         let cleared = Arc::new(AtomicU64::new(0));
         let reader = {
             let (scene, cleared) = (scene.clone(), cleared.clone());
@@ -200,16 +256,16 @@ fn after_a_clear_no_reader_is_given_what_was_before() {
                         assert!(ids == [10] && stamp.registry == 1 || ids.is_empty() && stamp.registry == 2);
                         assert!(!is_cleared || ids.is_empty());
                     }
-                    Err(miss) => assert!(matches!(miss, Miss::Unbuilt | Miss::Contended)),
+                    Err(miss) => assert!(matches!(miss, Miss::Emptied | Miss::Contended)),
                 }
             })
         };
-        // All that a clear does: the list is built anew by the next question.
+        // All that a clear does; and what the next question does that gets the lock.
         scene.epoch.store(2, Ordering::Release);
         scene.registry_word.store(2, Ordering::Release);
         cleared.store(1, Ordering::Release);
         scene.list.reset(2);
-        scene.list.build(2, 4, |_, _| ());
+        scene.list.build(|_, _| ());
         reader.join().expect("the reader ends");
     });
 }

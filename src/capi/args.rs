@@ -195,6 +195,7 @@ fn check_any_utf8<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str> {
 ///
 /// # Safety
 /// As [`bytes`].
+#[inline(always)]
 pub(crate) unsafe fn text_in<'a>(value: mreg_text, name: &str) -> Result<&'a str> {
     // SAFETY: as the caller promises.
     unsafe { text(value.data, value.length, name) }
@@ -271,6 +272,10 @@ pub(crate) unsafe fn read_struct<T: Growable>(pointer: *const T, name: &str) -> 
     // SAFETY: the first field is there in every version.
     let theirs = unsafe { pointer.cast::<usize>().read() };
     let ours = size_of::<T>();
+    if theirs == ours {
+        // SAFETY: it has the size of the whole struct, of which any bytes are a value.
+        return Ok(unsafe { pointer.read() });
+    }
     if theirs < T::FIRST_SIZE || theirs > LARGEST_STRUCT {
         return Err(too_small::<T>(name, theirs));
     }

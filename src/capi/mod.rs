@@ -100,6 +100,17 @@ unsafe fn guard(error: *mut mreg_error, work: impl FnOnce() -> Result<()>) -> mr
     }
 }
 
+/// As [`guard`], apart from the calling function, which so keeps nothing for it while it answers at once.
+///
+/// # Safety
+/// As [`guard`].
+#[cold]
+#[inline(never)]
+unsafe fn guard_apart(error: *mut mreg_error, work: impl FnOnce() -> Result<()>) -> mreg_status {
+    // SAFETY: as the caller promises.
+    unsafe { guard(error, work) }
+}
+
 /// Fills the caller's error and gives the status; an internal error goes to the log as well.
 ///
 /// # Safety
@@ -198,6 +209,9 @@ unsafe fn guard_due(
     let (mut gone, mut registry) = (DueList::default(), 0);
     // SAFETY: as the caller of this function promises.
     let status = unsafe { guard(error, || work(&mut gone, &mut registry)) };
+    if gone.is_empty() {
+        return (status, Batch { number: 0, unrecorded: None });
+    }
     let unrecorded = gone.take_unrecorded();
     let number = catch_unwind(AssertUnwindSafe(|| due::append(registry, gone))).unwrap_or(0);
     (status, Batch { number, unrecorded })
@@ -207,7 +221,11 @@ unsafe fn guard_due(
 /// around.
 ///
 /// `batch` is what the call let go; `destroyed` the handle of the registry that it destroyed, or 0.
+#[inline(always)]
 fn run_due(batch: Batch, destroyed: u64) {
+    if batch.unrecorded.is_none() && !due::is_waiting() {
+        return;
+    }
     if let Some((destroy, user_data)) = batch.unrecorded {
         // First, since nothing would remember it where another one jumps out of the call.
         // SAFETY: the host handed in the function together with its argument, and the call that failed gives it here once.

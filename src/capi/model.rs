@@ -8,6 +8,7 @@ use crate::core::due::{Due, DueList, UserData};
 use crate::core::model::{self, NewModel};
 use crate::core::registry::{Locked, resolve_locked_for};
 use crate::core::release::Kind;
+use crate::core::state::NONE;
 use crate::error::{Error, Result, Status};
 
 use super::args::{self, Growable, Out};
@@ -149,27 +150,45 @@ unsafe fn register(
     let text = |value, name| unsafe { args::text_in(value, name) };
     let settings = text(options.settings, "settings")?;
     let strict = if settings.is_empty() { None } else { schema::strict_in(settings)? };
-    let schema = if options.schema == 0 { None } else { Some(schema::get(options.schema)?) };
+    if options.schema != 0 {
+        schema::structure_number(options.schema)?;
+    }
     if options.flags & !MREG_MODEL_STRICT != 0 {
         return Err(args::unknown_flags(options.flags));
     }
+    let (name, tenant) = (text(options.name, "name")?, text(options.tenant, "tenant")?);
+    let settings = (!settings.is_empty()).then(|| args::owned(settings)).transpose()?.map(String::into_boxed_str);
     let mut current = None;
-    let new = NewModel {
-        name: text(options.name, "name")?,
-        data_source: options.data_source,
-        app: options.app,
-        tenant: current::named_or_current(text(options.tenant, "tenant")?, &mut current),
-        strict: options.flags & MREG_MODEL_STRICT != 0
-            || strict.unwrap_or_else(|| schema.as_ref().is_some_and(|schema| schema.strict())),
-        marks: options.marks,
-        schema,
-        settings: (!settings.is_empty()).then(|| args::owned(settings)).transpose()?.map(String::into_boxed_str),
-        user_data: UserData(options.user_data),
-    };
+    let tenant = current::named_or_current(tenant, &mut current);
     let mut locked = resolve_locked_for(registry, due)?;
     *of = locked.registry.handle();
+    let schema = use_schema(&mut locked, options.schema)?;
+    let of_schema = |locked: &Locked| locked.schemas.get(schema).is_some_and(|schema| schema.strict());
+    let new = NewModel {
+        name,
+        data_source: options.data_source,
+        app: options.app,
+        tenant,
+        strict: options.flags & MREG_MODEL_STRICT != 0 || strict.unwrap_or_else(|| of_schema(&locked)),
+        marks: options.marks,
+        schema,
+        settings,
+        user_data: UserData(options.user_data),
+    };
     out.put(locked.register(new, due, gone)?);
     Ok(())
+}
+
+/// The number that a schema has in a registry, where one more model uses it from now on. One that models of the registry use
+/// already is found without the lock of the schemas' handles.
+fn use_schema(locked: &mut Locked, handle: mreg_schema) -> Result<u32> {
+    if handle == 0 {
+        return Ok(NONE);
+    }
+    match locked.schemas.use_known(handle) {
+        Some(number) => Ok(number),
+        None => locked.schemas.use_one(schema::get(handle)?, handle),
+    }
 }
 
 /// Takes a model out of the registry: its handle is stale, unless the model is held by

@@ -15,8 +15,8 @@ use crate::error::{Error, Result, Status};
 
 use super::args::{self, Growable, Out};
 use super::{
-    due_for, guard, guard_due, guard_text, mreg_destructor, mreg_error, mreg_model, mreg_registry, mreg_snapshot,
-    mreg_status, mreg_text, run_due,
+    due_for, guard, guard_apart, guard_due, guard_text, mreg_destructor, mreg_error, mreg_model, mreg_registry,
+    mreg_snapshot, mreg_status, mreg_text, run_due,
 };
 
 /// An owner of models: a data source, an app, or of a kind that the host registered.
@@ -399,7 +399,7 @@ pub unsafe extern "C" fn mreg_owner_registry(
 /// process lives, also after the owner is released.
 ///
 /// While both words equal those that a list came back with, that list is the answer. A word may change without the answer
-/// changing, as when a question builds one of the owner's lists; then the list comes back with the same stamp.
+/// changing, as when another of the owner's lists changed; then the list comes back with the same stamp.
 ///
 /// Errors: as `mreg_owner_kind`. Any thread. Since 0.1.0.
 ///
@@ -556,7 +556,7 @@ pub unsafe extern "C" fn mreg_owner_models(
         return Status::OK as mreg_status;
     }
     // SAFETY: as the caller promises.
-    unsafe { guard(error, || list(owner, kind, Which::Owned, (models, capacity), count, stamp)) }
+    unsafe { guard_apart(error, move || list(owner, kind, Which::Owned, (models, capacity), count, stamp)) }
 }
 
 /// Copies the handles of the models whose data source the owner is, also of those that an app owns, in the order of

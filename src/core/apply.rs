@@ -222,18 +222,20 @@ impl Locked {
         gone: &mut DueList,
     ) -> Result<()> {
         for model in plan.models.iter().filter(|model| is_owned(model, app) == owned) {
-            let new = NewModel {
+            let schema = self.schemas.use_one(model.schema.clone(), 0);
+            let new = |schema: u32| NewModel {
                 name: &model.name,
                 data_source: model.data_source.map_or(0, |at| done.loaded.data_sources[at]),
                 app: if model.in_app { done.loaded.app } else { 0 },
                 tenant,
-                schema: Some(model.schema.clone()),
+                schema,
                 settings: None,
                 strict: model.schema.strict(),
                 marks: 0,
                 user_data: UserData(std::ptr::null_mut()),
             };
-            let registered = self.register(new, &mut None, gone).map_err(|error| about(&of_model(model), &error))?;
+            let registered = schema.and_then(|schema| self.register(new(schema), &mut None, gone));
+            let registered = registered.map_err(|error| about(&of_model(model), &error))?;
             done.models.push(registered);
         }
         Ok(())

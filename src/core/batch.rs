@@ -99,9 +99,8 @@ pub fn lists(
             let room = out.get_mut(total..).unwrap_or_default();
             let mut stamp = Stamp::default();
             let quick = places[position % FLYING].and_then(|place| {
-                let copied = place.own.copy(&place.ask(kind), Which::Owned, room, &mut stamp).ok()?;
-                place.registry.counters.hit();
-                Some(copied)
+                let answer = place.own.copy(&place.ask(kind), Which::Owned, room, &mut stamp).ok()?;
+                Some(place.registry.count((place.own, answer)))
             });
             let answer = match quick {
                 Some(copied) => Ok(copied),
@@ -198,12 +197,11 @@ pub fn look_up<'a>(
 /// One try, as [`query::get`] makes them; `None` where that gives no answer.
 #[inline(always)]
 fn find(question: &LookUp<'_>, kind: u32, name: &[u8]) -> Option<u64> {
-    let place = question.place?;
-    let names = &place.registry.names;
-    let found = names.find_hashed(question.hashed, name)?;
-    let model = place.own.find(&place.ask(kind), found.atom).ok()?;
+    let Place { registry, parts, own } = question.place?;
+    let found = registry.names.find_hashed(question.hashed, name)?;
+    let model = own.find_at_once(parts.generation, kind, &registry.epoch, found.atom)?;
     // The atom has to have stood for this name all the while, else the entry is of another one.
-    found.still().then(|| model.unwrap_or(0))
+    found.still().then_some(model)
 }
 
 #[cold]

@@ -1,11 +1,15 @@
-//! The cache's hits, counted without a write that readers share.
+//! The cache's hits and misses, counted without a write that readers share.
 //!
 //! Every thread has a line of its own for the registry it last asked, and counts with a plain load and store. A line is
 //! lent on first use and returned when the thread ends or asks another registry; its count stays. Where the end of the
 //! thread cannot be heard of, one shared line is counted on with an atomic addition.
+//!
+//! Which line that is stands in a thread-local, which takes a call of `__tls_get_addr` in a shared library: a third of what it
+//! takes to copy a list. So it is looked up under the thread's address first, which the machine has in a register.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use super::lock::{Rank, Ranked};
 use super::thread_end;
@@ -14,6 +18,7 @@ use super::thread_end;
 #[derive(Default)]
 struct Line {
     hits: AtomicU64,
+    misses: AtomicU64,
     reused: AtomicU64,
 }
 
@@ -21,6 +26,7 @@ struct Line {
 #[derive(Clone, Copy)]
 enum What {
     Hit,
+    Missed,
     Reused,
 }
 
@@ -29,6 +35,7 @@ impl Line {
     fn of(&self, what: What) -> &AtomicU64 {
         match what {
             What::Hit => &self.hits,
+            What::Missed => &self.misses,
             What::Reused => &self.reused,
         }
     }
@@ -45,6 +52,35 @@ impl Line {
 pub struct Counters {
     lines: Ranked<Lines>,
     shared: Line,
+    threads: [Place; PLACES],
+}
+
+/// As many threads as are likely to ask one registry at once; those that find their place taken use the thread-local.
+const PLACES: usize = 16;
+
+/// Which line a thread was lent. Only the thread that has the place changes it.
+#[repr(align(16))]
+struct Place {
+    /// The thread's address; 0 while nobody has the place.
+    thread: AtomicUsize,
+    line: AtomicPtr<Line>,
+}
+
+/// A number that no other living thread has; `None` where that takes a call.
+#[inline(always)]
+fn this_thread() -> Option<usize> {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+    {
+        let thread: usize;
+        // SAFETY: the first word of a thread's own memory is its address, by the ABI of thread-locals on this machine (Drepper,
+        // "ELF Handling For Thread-Local Storage", 3.4.6); it is read and nothing else.
+        unsafe {
+            std::arch::asm!("mov {}, qword ptr fs:[0]", out(reg) thread, options(pure, readonly, nostack, preserves_flags))
+        };
+        Some(thread)
+    }
+    #[cfg(not(all(target_arch = "x86_64", target_os = "linux", not(miri))))]
+    None
 }
 
 struct Lines {
@@ -62,6 +98,12 @@ thread_local! {
 /// Returns the calling thread's line; its count stays.
 pub fn give_back() {
     if let Some((counters, line)) = LENT.take() {
+        if let Some(thread) = this_thread() {
+            let place = counters.place(thread);
+            if place.thread.load(Ordering::Relaxed) == thread {
+                place.thread.store(0, Ordering::Release);
+            }
+        }
         counters.lines.lock().free.push(line);
     }
 }
@@ -71,14 +113,28 @@ impl Counters {
     pub const fn new() -> Self {
         Counters {
             lines: Ranked::new(Rank::Counters, Lines { all: Vec::new(), free: Vec::new() }),
-            shared: Line { hits: AtomicU64::new(0), reused: AtomicU64::new(0) },
+            shared: Line { hits: AtomicU64::new(0), misses: AtomicU64::new(0), reused: AtomicU64::new(0) },
+            threads: [const { Place { thread: AtomicUsize::new(0), line: AtomicPtr::new(null_mut()) } }; PLACES],
         }
+    }
+
+    #[inline(always)]
+    fn place(&self, thread: usize) -> &Place {
+        // Fibonacci hashing (Knuth, TAOCP 3, 6.4): threads lie at equal distances.
+        let product = (thread as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        &self.threads[(product >> (64 - PLACES.trailing_zeros())) as usize]
     }
 
     /// Counts one hit.
     #[inline(always)]
     pub fn hit(&'static self) {
         self.count(What::Hit);
+    }
+
+    /// Counts one list that was asked first since it was changed.
+    #[inline(always)]
+    pub fn miss(&'static self) {
+        self.count(What::Missed);
     }
 
     /// Counts one model that was found by its structure.
@@ -89,6 +145,19 @@ impl Counters {
 
     #[inline(always)]
     fn count(&'static self, what: What) {
+        if let Some(thread) = this_thread() {
+            let place = self.place(thread);
+            if place.thread.load(Ordering::Relaxed) == thread {
+                // SAFETY: in a place that a thread has stands the line that it was lent, which is never freed.
+                unsafe { &*place.line.load(Ordering::Relaxed) }.count(what);
+                return;
+            }
+        }
+        self.count_apart(what);
+    }
+
+    #[cold]
+    fn count_apart(&'static self, what: What) {
         match LENT.get() {
             Some((counters, line)) if std::ptr::eq(counters, self) => line.count(what),
             _ => self.count_first(what),
@@ -114,12 +183,28 @@ impl Counters {
         });
         drop(lines);
         LENT.set(Some((self, line)));
+        self.take_place(line);
         line.count(what);
+    }
+
+    /// Notes a line that the calling thread was lent where it is found without the thread-local, if nobody has the place.
+    fn take_place(&'static self, line: &'static Line) {
+        let Some(thread) = this_thread() else { return };
+        let place = self.place(thread);
+        if place.thread.compare_exchange(0, thread, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+            // Nobody else looks at it from now on.
+            place.line.store(std::ptr::from_ref(line).cast_mut(), Ordering::Relaxed);
+        }
     }
 
     /// All hits counted so far.
     pub fn hits(&self) -> u64 {
         self.sum(What::Hit)
+    }
+
+    /// All misses counted so far.
+    pub fn misses(&self) -> u64 {
+        self.sum(What::Missed)
     }
 
     /// All that was found by its structure so far.

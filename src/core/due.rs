@@ -437,11 +437,17 @@ impl Turn {
 /// host's between them.
 const SIBLINGS: usize = 128;
 
+/// Whether anything is due, in any thread.
+#[inline(always)]
+pub fn is_waiting() -> bool {
+    WAITING.load(Ordering::Acquire) != 0
+}
+
 /// Begins to run what is due in a call whose stack frame is at `frame`: its own batch `number`, those that other
 /// calls of this thread have not run yet, and those of threads that ended; `destroyed` is the registry that the call
 /// destroyed, or 0.
 pub fn begin(frame: usize, number: u64, destroyed: u64) -> Option<Turn> {
-    if WAITING.load(Ordering::Acquire) == 0 {
+    if !is_waiting() {
         return None;
     }
     // It may run what another thread has left.

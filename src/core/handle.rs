@@ -27,7 +27,8 @@ pub const MAX_SLOTS: u32 = 1 << INDEX_BITS;
 /// The most registries that can be alive at once; number 0 stands for the process.
 pub const MAX_REGISTRIES: usize = (1 << REGISTRY_BITS) - 1;
 
-const INDEX_SHIFT: u32 = 22;
+/// Where the index of a slot begins.
+pub const INDEX_SHIFT: u32 = 22;
 const REGISTRY_SHIFT: u32 = INDEX_SHIFT + INDEX_BITS;
 const TAG_SHIFT: u32 = REGISTRY_SHIFT + REGISTRY_BITS;
 /// The bits of a generation, as a mask.
@@ -141,6 +142,7 @@ pub fn random_word() -> u64 {
 }
 
 /// The generation of a slot that was used `uses` times, as it stands in a handle.
+#[inline(always)]
 pub fn generation(uses: u32) -> u32 {
     generation_base().wrapping_add(uses) & GENERATION_MASK
 }

@@ -323,9 +323,16 @@ impl Index {
     /// The newest model of a key in a partition.
     #[inline(always)]
     pub fn newest(&self, keys: &Table<ModelKey>, key: u32, partition: u32) -> Option<u32> {
+        self.newest_in(keys, key, partition, partition)
+    }
+
+    /// The newest model of a key in `shared`, which is the first of all partitions, else in another one.
+    #[inline(always)]
+    pub fn newest_in(&self, keys: &Table<ModelKey>, key: u32, shared: u32, partition: u32) -> Option<u32> {
         let run = self.run();
         let (_, first) = self.find(keys, run.as_slice(), self.wanted(key, NONE))?;
-        if keys.get(first)?.partition.load(Ordering::Relaxed) == partition {
+        let first_in = keys.get(first)?.partition.load(Ordering::Relaxed);
+        if first_in == shared || first_in == partition {
             return Some(first);
         }
         self.find(keys, run.as_slice(), self.wanted(key, partition)).map(|(_, model)| model)

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use super::clock;
 use super::due::DueList;
 use super::index::Newest;
+use super::list::List;
 use super::model::{NO_STRUCTURE, Place};
 use super::registry::Locked;
 use super::state::{Homes, Link, NONE, State};
@@ -22,52 +23,37 @@ impl Locked {
         let id = self.model_handle(model);
         let atom = self.name_of(model);
         let owner = place.owner();
-        let old = replaced.map(|old| {
-            let record = &self.models[old as usize];
-            (old, self.position_of(old), record.data_source, record.position_on as usize)
-        });
         // A model takes the place of the one it replaces; a moved one goes to the end.
-        let taken = old.filter(|_| in_place && owner != NONE);
-        let taken_on = taken.filter(|(_, _, source, _)| *source == place.data_source && place.data_source != NONE);
+        let old = replaced.filter(|_| in_place && owner != NONE);
+        let taken = old.and_then(|old| self.place_in(self.list_of(owner)?, old, self.noted(old)));
+        let mut taken_on = None;
 
         if owner != NONE {
             let freshness = self.refresh(owner);
             if let Some(list) = self.list_of(owner) {
-                self.count_invalidation(list);
-                let position = match taken {
-                    Some((_, position, ..)) => {
-                        list.replace(position, id, freshness);
-                        position
-                    }
+                self.key(model).position.store(taken.unwrap_or(list.used()) as u32, Ordering::Relaxed);
+                let was_asked = match taken {
+                    Some(position) => list.replace(position, id, freshness),
                     None => list.push(id, atom, freshness),
                 };
-                self.key(model).position.store(position as u32, Ordering::Relaxed);
+                self.count_invalidation(was_asked);
             }
         }
         if place.data_source != NONE
             && let Some(list) = self.list_on(place.data_source)
         {
-            let freshness = if place.data_source == owner {
-                self.list_of(owner).map_or(0, |own| own.stamp(0).owner)
-            } else {
-                self.refresh(place.data_source)
-            };
-            self.count_invalidation(list);
-            let position = match taken_on {
-                Some((_, _, _, position)) => {
-                    list.replace(position, id, freshness);
-                    position
-                }
+            let there = old.filter(|old| self.models[*old as usize].data_source == place.data_source);
+            taken_on = there.and_then(|old| self.place_in(list, old, self.models[old as usize].position_on));
+            let freshness = self.refresh(place.data_source);
+            self.models[model as usize].position_on = taken_on.unwrap_or(list.used()) as u32;
+            let was_asked = match taken_on {
+                Some(position) => list.replace(position, id, freshness),
                 None => list.push(id, atom, freshness),
             };
-            self.models[model as usize].position_on = position as u32;
-            if place.data_source != owner
-                && let Some(own) = self.list_of(place.data_source)
-            {
-                own.note_freshness(freshness);
-            }
+            self.count_invalidation(was_asked);
+            self.note_freshness(place.data_source);
         }
-        if let Some((old, ..)) = old {
+        if let Some(old) = replaced {
             self.unlink(old, Some((taken.is_some(), taken_on.is_some())));
             self.forget_model(old, gone);
         }
@@ -142,9 +128,8 @@ impl Locked {
     pub fn unlink(&mut self, model: u32, kept: Option<(bool, bool)>) {
         let (kept_own, kept_on) = kept.unwrap_or_default();
         let record = &self.models[model as usize];
-        let (owner, source, position_on) = (record.owner(), record.data_source, record.position_on as usize);
-        let (position, partition) = (self.position_of(model), self.partition_of(model));
-        let app = record.app;
+        let (owner, source, app, noted_on) = (record.owner(), record.data_source, record.app, record.position_on);
+        let partition = self.partition_of(model);
         if let Some(homes) = self.homes_of(source, app)
             && let Some(models) = homes.0.get_mut(&partition)
         {
@@ -153,28 +138,39 @@ impl Locked {
                 homes.0.remove(&partition);
             }
         }
-        if owner != NONE && !kept_own {
-            let freshness = self.refresh(owner);
-            if let Some(list) = self.list_of(owner) {
-                self.count_invalidation(list);
-                list.remove(position, freshness);
-            }
-            if let Some(on) = self.list_on(owner) {
-                on.note_freshness(freshness);
-            }
+        if owner != NONE
+            && !kept_own
+            && let Some(list) = self.list_of(owner)
+        {
+            self.remove_from(list, owner, model, self.noted(model));
         }
         if source != NONE
             && !kept_on
             && let Some(on) = self.list_on(source)
         {
-            let freshness = self.refresh(source);
-            self.count_invalidation(on);
-            on.remove(position_on, freshness);
-            if let Some(own) = self.list_of(source) {
-                own.note_freshness(freshness);
-            }
+            self.remove_from(on, source, model, noted_on);
         }
         self.unlink_partition(model);
+    }
+
+    /// Takes a model out of a list of an owner's.
+    fn remove_from(&mut self, list: &List, owner: u32, model: u32, noted: u32) {
+        let Some(position) = self.place_in(list, model, noted) else { return };
+        let freshness = self.refresh(owner);
+        self.count_invalidation(list.remove(position, freshness));
+        if self.owners[owner as usize].lists_differ {
+            self.note_freshness(owner);
+        }
+    }
+
+    /// Where a model stands in a list, for which this place was noted of it while the list was long.
+    fn place_in(&self, list: &List, model: u32, noted: u32) -> Option<usize> {
+        list.place_of(self.model_handle(model), noted)
+    }
+
+    /// The place that was noted of a model in its owner's list.
+    fn noted(&self, model: u32) -> u32 {
+        self.key(model).position.load(Ordering::Relaxed)
     }
 
     fn unlink_partition(&mut self, model: u32) {

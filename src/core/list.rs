@@ -1,5 +1,10 @@
 //! An owner's list of models: written under the registry's lock, read by anyone without one.
 //!
+//! The list is the cache: it is kept as it is to be answered, and each change gives it the stamp that its next answer has.
+//! What the first question after a change does is to say that it was asked, with one compare-and-exchange of `shape`; a
+//! change of the list replaces `shape` with one exchange, and so learns whether it was. Only a long list from which
+//! something was taken out has to be built, under the lock, before it can be answered.
+//!
 //! A list is guarded by a version word (a seqlock). A writer makes it odd, changes the list, and makes it even again; a
 //! reader reads it, reads the list, and reads it once more: two equal even values mean that all it read is of one
 //! moment. Every field is an atomic, so a read that overlaps a change is a wrong answer that is thrown away, not a data
@@ -23,6 +28,8 @@ pub const RETRIES: usize = 64;
 
 /// Asks for an owner of any kind.
 pub const ANY_KIND: u32 = 0;
+/// The kind of a data source.
+pub const DATA_SOURCE: u32 = 1;
 
 /// Whether this is the library that is wrong on purpose.
 const UNCHECKED: bool = cfg!(feature = "test-unchecked-reads");
@@ -30,8 +37,8 @@ const UNCHECKED: bool = cfg!(feature = "test-unchecked-reads");
 /// Set in an identity while the owner is registered.
 const LIVE: u32 = 1 << 31;
 
-/// The list was changed since it was last built.
-const DIRTY: u64 = 1 << 63;
+/// Nobody has asked since the list was changed.
+const UNASKED: u64 = 1 << 63;
 /// The entries lie in runs of words.
 const LONG: u64 = 1 << 62;
 /// The models on the data source are listed apart from those that it owns.
@@ -51,9 +58,11 @@ pub struct List {
     identity: AtomicU64,
     /// The registry's epoch in which the content holds; in any other the list is empty.
     valid: AtomicU64,
+    /// The owner's freshness word when the list was last changed; more where a clear emptied it.
     stamp: AtomicU64,
+    /// The owner's freshness word when either of its lists was last changed.
     freshness: AtomicU64,
-    /// How many entries are used, gaps included, and how many gaps there are, with `DIRTY`, `LONG` and `PARTED`.
+    /// How many entries are used, gaps included, and how many gaps there are, with `UNASKED`, `LONG` and `PARTED`.
     shape: AtomicU64,
     ids: [AtomicU64; INLINE],
     atoms: [AtomicU32; INLINE],
@@ -83,6 +92,8 @@ pub enum Miss {
     Gone,
     /// The list has to be built first.
     Unbuilt,
+    /// The list is of before a clear: it is empty, and nobody said yet that it was asked.
+    Emptied,
     /// The models on the data source are in a list of their own.
     Parted,
     /// A writer was in the way.
@@ -118,6 +129,23 @@ struct Head {
     shape: u64,
 }
 
+/// What a reader was given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// How many models there are.
+    pub count: usize,
+    /// Where the answer may be the first since the list was changed: what [`List::is_first`] is to be told.
+    pub unasked: Option<Unasked>,
+}
+
+/// A list's shape when it was read and nobody had asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unasked(u64);
+
+impl Answer {
+    const NOTHING: Answer = Answer { count: 0, unasked: None };
+}
+
 /// The identity of a registered owner with this generation.
 pub fn live_identity(generation: u32) -> u32 {
     generation | LIVE
@@ -143,6 +171,13 @@ impl List {
         if self.unchanged(version) { answer } else { Err(Miss::Contended) }
     }
 
+    /// The stamp of the list where it is of an earlier epoch, and so empty. Each epoch has its own, and changes go on behind
+    /// them: see [`List::last_stamp`].
+    fn emptied(&self, valid: u64, epoch: u64) -> u64 {
+        let last = self.stamp.load(Ordering::Relaxed).max(self.freshness.load(Ordering::Relaxed));
+        last + epoch.wrapping_sub(valid)
+    }
+
     #[inline(always)]
     fn unchanged(&self, version: u64) -> bool {
         fence(Ordering::Acquire);
@@ -160,7 +195,7 @@ impl List {
         self.reading(generation, |head| Ok(head.kind))
     }
 
-    /// Copies the list, as much of it as `out` has room for; gives its length, 0 for an owner of another kind.
+    /// Copies the list, as much of it as `out` has room for; there is nothing in it for an owner of another kind.
     #[inline(always)]
     pub fn copy(
         &self,
@@ -168,13 +203,10 @@ impl List {
         which: Which,
         out: &mut [MaybeUninit<u64>],
         stamp: &mut Stamp,
-    ) -> Result<usize, Miss> {
-        self.built(ask, which, stamp, |shape, used| {
+    ) -> Result<Answer, Miss> {
+        self.asked(ask, which, stamp, |shape, used| {
             let ids = self.ids(shape);
-            let count = used.min(out.len()).min(ids.len());
-            for (to, from) in out[..count].iter_mut().zip(&ids[..count]) {
-                to.write(from.load(Ordering::Relaxed));
-            }
+            memory::copy(&ids[..used.min(ids.len())], out);
         })
     }
 
@@ -186,26 +218,26 @@ impl List {
         which: Which,
         stamp: &mut Stamp,
         mut each: impl FnMut(usize, u32),
-    ) -> Result<usize, Miss> {
+    ) -> Result<Answer, Miss> {
         let epoch = ask.epoch.load(Ordering::Acquire);
-        let count = self.built(ask, which, stamp, |shape, used| {
+        let answer = self.asked(ask, which, stamp, |shape, used| {
             (0..used).for_each(|position| each(position, self.atom_at(shape, position)));
         })?;
         // An atom stands for the same name while the list has it, and no longer than until a clear, which leaves the list as
         // it is.
         fence(Ordering::Acquire);
-        if ask.epoch.load(Ordering::Relaxed) == epoch { Ok(count) } else { Err(Miss::Contended) }
+        if ask.epoch.load(Ordering::Relaxed) == epoch { Ok(answer) } else { Err(Miss::Contended) }
     }
 
     /// Runs `each` over a list that can be answered from.
     #[inline(always)]
-    fn built(
+    fn asked(
         &self,
         ask: &Ask<'_>,
         which: Which,
         stamp: &mut Stamp,
         each: impl FnOnce(u64, usize),
-    ) -> Result<usize, Miss> {
+    ) -> Result<Answer, Miss> {
         self.reading(ask.generation, |head| {
             if which == Which::On && head.shape & PARTED != 0 {
                 return Err(Miss::Parted);
@@ -213,22 +245,47 @@ impl List {
             // Before the epoch: a clear raises the epoch first.
             let registry = ask.registry_word.load(Ordering::Acquire);
             *stamp = Stamp { stamp: 0, owner: self.freshness.load(Ordering::Relaxed), registry };
-            // Nothing is built for a question that finds nothing.
+            // A question that finds nothing is none about the list.
             if ask.kind != ANY_KIND && ask.kind != head.kind {
-                return Ok(0);
+                return Ok(Answer::NOTHING);
             }
-            let current = head.valid == ask.epoch.load(Ordering::Acquire) || UNCHECKED;
-            if !current || head.shape & DIRTY != 0 {
+            let epoch = ask.epoch.load(Ordering::Acquire);
+            if head.valid != epoch && !UNCHECKED {
+                stamp.stamp = self.emptied(head.valid, epoch);
+                return Err(Miss::Emptied);
+            }
+            let unasked = head.shape & UNASKED != 0;
+            // What an app's models live in takes the lock to tell, or a look at each of them.
+            if head.shape & GAPS != 0 || (unasked && head.shape & LONG != 0 && head.kind != DATA_SOURCE) {
                 return Err(Miss::Unbuilt);
             }
             stamp.stamp = self.stamp.load(Ordering::Relaxed);
-            let used = (head.shape & USED) as usize;
-            each(head.shape, used);
-            Ok(used)
+            let count = (head.shape & USED) as usize;
+            each(head.shape, count);
+            Ok(Answer { count, unasked: unasked.then_some(Unasked(head.shape)) })
         })
     }
 
-    /// As [`List::copy`] of the models that the owner has, where the list is short and built and nobody is at it.
+    /// Says that an answer was given; gives whether it was the first since the list was changed, and hands the models to
+    /// `each` in whose partitions that is a use: one of those on a data source, which all live in its own.
+    ///
+    /// The list may have been changed since: then nothing is said, or, where it has the same shape, of the newer list. That
+    /// mistakes which of two questions at once was the first, and no more.
+    #[cold]
+    pub fn is_first(&self, unasked: Unasked, mut each: impl FnMut(u64)) -> bool {
+        let Unasked(shape) = unasked;
+        let asked = shape & !UNASKED;
+        if self.shape.compare_exchange(shape, asked, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            return false;
+        }
+        let kind = (self.identity.load(Ordering::Relaxed) >> 32) as u32;
+        let used = (shape & USED) as usize;
+        let models = if kind == DATA_SOURCE { used.min(1) } else { used };
+        self.ids(shape).iter().take(models).for_each(|id| each(id.load(Ordering::Relaxed)));
+        true
+    }
+
+    /// As [`List::copy`] of the models that the owner has, where the list is short, was asked before, and nobody is at it.
     #[inline(always)]
     pub fn copy_short<const STAMPED: bool>(
         &self,
@@ -244,7 +301,7 @@ impl List {
         let registry = if STAMPED { registry_word.load(Ordering::Acquire) } else { 0 };
         let usual = version & 1 == 0
             && identity as u32 == live_identity(generation)
-            && shape & (DIRTY | LONG) == 0
+            && shape & (UNASKED | LONG) == 0
             && self.valid.load(Ordering::Relaxed) == epoch.load(Ordering::Acquire)
             && (kind == ANY_KIND || kind == (identity >> 32) as u32);
         if !usual {
@@ -252,17 +309,8 @@ impl List {
         }
         let ids = self.ids.get(..used)?;
         match (<&[AtomicU64; INLINE]>::try_from(ids), out.first_chunk_mut::<INLINE>()) {
-            // Without a loop: so many are the most that an owner has in its block.
-            (Ok(ids), Some(out)) => {
-                for (to, from) in out.iter_mut().zip(ids) {
-                    to.write(from.load(Ordering::Relaxed));
-                }
-            }
-            _ => {
-                for (to, from) in out.iter_mut().zip(ids) {
-                    to.write(from.load(Ordering::Relaxed));
-                }
-            }
+            (Ok(ids), Some(out)) => memory::copy_ten(ids, out),
+            _ => memory::copy_few(ids, out),
         }
         let stamp = if STAMPED {
             let (stamp, owner) = (self.stamp.load(Ordering::Relaxed), self.freshness.load(Ordering::Relaxed));
@@ -297,7 +345,7 @@ impl List {
         self.identity.load(Ordering::Acquire) as u32 == live_identity(generation)
     }
 
-    /// The entry with this name; also while the list has not been built since it was changed.
+    /// The entry with this name; also while the list is to be built.
     #[inline(always)]
     pub fn find(&self, ask: &Ask<'_>, atom: u32) -> Result<Option<u64>, Miss> {
         self.reading(ask.generation, |head| {
@@ -380,12 +428,14 @@ fn set_half(words: &[AtomicU64], position: usize, value: u32) {
 
 /// What only the holder of the registry's lock may do with a list.
 impl List {
-    fn write(&self, change: impl FnOnce()) {
+    #[inline(always)]
+    fn write<T>(&self, change: impl FnOnce() -> T) -> T {
         let frozen = !self.freeze();
-        change();
+        let changed = change();
         if !frozen {
             self.thaw();
         }
+        changed
     }
 
     /// Keeps readers away until [`List::thaw`], so that a change of several lists is one. Gives whether it did: a list that
@@ -417,38 +467,49 @@ impl List {
         self.shape.load(Ordering::Relaxed)
     }
 
-    /// Begins the list of a new owner, empty and not built.
+    /// Changes the shape, which readers change as well; gives what it was.
+    fn reshape(&self, change: impl Fn(u64) -> u64) -> u64 {
+        let change = |shape| Some(change(shape));
+        // It gives a shape always, so there is no other case.
+        self.shape.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change).unwrap_or_else(|shape| shape)
+    }
+
+    /// Ends a change, inside a write: gives whether the list was asked before.
+    fn stamped(&self, freshness: u64, change: impl Fn(u64) -> u64) -> bool {
+        self.stamp.store(freshness, Ordering::Relaxed);
+        self.freshness.store(freshness, Ordering::Relaxed);
+        self.reshape(|shape| change(shape) | UNASKED) & UNASKED == 0
+    }
+
+    /// Begins the list of a new owner, empty.
     ///
     /// `freshness` is the owner's word, which goes on through every owner of the slot, and stamps with it. `floor` is what the
     /// version is at least: where the block's memory had been given back, its version begins at 0 again, and a reader that
     /// was stopped since then must not take it for an earlier one.
-    pub fn open(&self, generation: u32, kind: u32, freshness: u64, floor: u64) {
+    pub fn open(&self, generation: u32, kind: u32, epoch: u64, freshness: u64, floor: u64) {
         // Released, as in `thaw`: a reader that takes this for its version has to see what the last change before it stored.
         self.version.store(self.version().max(floor), Ordering::Release);
         self.write(|| {
             self.identity.store(u64::from(live_identity(generation)) | u64::from(kind) << 32, Ordering::Relaxed);
-            self.valid.store(0, Ordering::Relaxed);
-            self.stamp.store(0, Ordering::Relaxed);
-            self.freshness.store(freshness, Ordering::Relaxed);
-            self.shape.store(DIRTY, Ordering::Relaxed);
+            self.valid.store(epoch, Ordering::Relaxed);
+            self.stamped(freshness, |_| 0);
         });
     }
 
-    /// Lets every reader find that the owner is gone, while its entries are still to be taken out.
-    pub fn hide(&self, freshness: u64) {
-        let shape = self.shape();
+    /// Lets every reader find that the owner is gone, while its entries are still to be taken out. Gives whether the list was
+    /// asked before.
+    pub fn hide(&self, freshness: u64) -> bool {
         self.write(|| {
             self.identity.store(0, Ordering::Relaxed);
-            self.freshness.store(freshness, Ordering::Relaxed);
-            self.shape.store(shape | DIRTY, Ordering::Relaxed);
-        });
+            self.stamped(freshness, |shape| shape)
+        })
     }
 
     /// Ends the list. Gives the bytes of runs that were freed.
     pub fn close(&self) -> usize {
         self.write(|| {
             self.identity.store(0, Ordering::Relaxed);
-            self.shape.store(DIRTY, Ordering::Relaxed);
+            self.reshape(|_| UNASKED);
         });
         self.free_runs()
     }
@@ -479,7 +540,7 @@ impl List {
         self.ids(self.shape()).get(position).map_or(0, |id| id.load(Ordering::Relaxed))
     }
 
-    /// The stamp that the list was last built with, and the freshness of now.
+    /// The list's stamp, and the freshness of now.
     pub fn stamp(&self, registry_word: u64) -> Stamp {
         Stamp {
             stamp: self.stamp.load(Ordering::Relaxed),
@@ -488,16 +549,19 @@ impl List {
         }
     }
 
-    /// Whether the list can be answered from as it is.
-    pub fn is_built(&self, epoch: u64) -> bool {
-        self.is_valid(epoch) && self.shape() & DIRTY == 0
+    /// The list's stamp, which is higher than the owner's word where a clear has emptied the list since that was raised.
+    #[inline(always)]
+    pub fn last_stamp(&self) -> u64 {
+        self.stamp.load(Ordering::Relaxed)
     }
 
-    /// Empties the list of what it held before a clear. Gives the bytes of runs that were freed.
+    /// Empties the list of what it held before a clear: for those who ask, it is as empty as it was before. Gives the bytes of
+    /// runs that were freed.
     pub fn reset(&self, epoch: u64) -> usize {
         self.write(|| {
+            self.stamp.store(self.emptied(self.valid.load(Ordering::Relaxed), epoch), Ordering::Relaxed);
             self.valid.store(epoch, Ordering::Relaxed);
-            self.shape.store(DIRTY, Ordering::Relaxed);
+            self.reshape(|_| UNASKED);
         });
         self.free_runs()
     }
@@ -507,11 +571,21 @@ impl List {
         self.position_of(self.shape(), atom)
     }
 
-    /// Makes room for one more entry. Gives by how many bytes the runs grew.
+    /// The position of a model in the list, which is `noted` if the list is long.
+    pub fn place_of(&self, id: u64, noted: u32) -> Option<usize> {
+        let shape = self.shape();
+        if shape & LONG != 0 {
+            return Some(noted as usize);
+        }
+        self.ids[..((shape & USED) as usize).min(INLINE)].iter().position(|other| other.load(Ordering::Relaxed) == id)
+    }
+
+    /// Makes room for one more entry. Gives by how many bytes the runs grew. Where the list becomes a long one, each entry
+    /// is told its position.
     ///
     /// # Errors
     /// `ERROR_OUT_OF_MEMORY`; nothing was changed.
-    pub fn reserve(&self) -> Result<usize, Status> {
+    pub fn reserve(&self, mut placed: impl FnMut(u64, usize)) -> Result<usize, Status> {
         let shape = self.shape();
         let used = (shape & USED) as usize;
         if used < self.ids(shape).len() {
@@ -528,6 +602,7 @@ impl List {
             ids.as_slice()[position].store(self.id_at(position), Ordering::Relaxed);
             let atom = self.atom_at(shape, position);
             set_half(atoms.as_slice(), position, atom);
+            // A gap is found by no name.
             if atom != 0 {
                 index_insert(index.as_slice(), atom, position);
             }
@@ -537,15 +612,18 @@ impl List {
             self.long_ids.store(ids.to_word(), Ordering::Relaxed);
             self.long_atoms.store(atoms.to_word(), Ordering::Relaxed);
             self.long_index.store(index.to_word(), Ordering::Relaxed);
-            self.shape.store(shape | LONG, Ordering::Relaxed);
+            self.reshape(|shape| shape | LONG);
         });
+        if shape & LONG == 0 {
+            (0..used).for_each(|position| placed(self.id_at(position), position));
+        }
         let freed: usize = old.iter().map(|run| run.bytes()).sum();
         old.into_iter().for_each(memory::free);
         Ok(ids.bytes() + atoms.bytes() + index.bytes() - freed)
     }
 
-    /// Appends an entry, for which [`List::reserve`] made room; the list is dirty afterwards.
-    pub fn push(&self, id: u64, atom: u32, freshness: u64) -> usize {
+    /// Appends an entry, for which [`List::reserve`] made room. Gives whether the list was asked before.
+    pub fn push(&self, id: u64, atom: u32, freshness: u64) -> bool {
         let shape = self.shape();
         let position = (shape & USED) as usize;
         self.write(|| {
@@ -553,10 +631,8 @@ impl List {
             if shape & LONG != 0 {
                 index_insert(self.run(&self.long_index).as_slice(), atom, position);
             }
-            self.shape.store((shape + 1) | DIRTY, Ordering::Relaxed);
-            self.freshness.store(freshness, Ordering::Relaxed);
-        });
-        position
+            self.stamped(freshness, |shape| shape + 1)
+        })
     }
 
     fn put(&self, shape: u64, position: usize, id: u64, atom: u32) {
@@ -572,45 +648,45 @@ impl List {
         }
     }
 
-    /// Puts another model of the same name in the place of one.
-    pub fn replace(&self, position: usize, id: u64, freshness: u64) {
+    /// Puts another model of the same name in the place of one. Gives whether the list was asked before.
+    pub fn replace(&self, position: usize, id: u64, freshness: u64) -> bool {
         let shape = self.shape();
         self.write(|| {
             if let Some(slot) = self.ids(shape).get(position) {
                 slot.store(id, Ordering::Relaxed);
             }
-            self.shape.store(shape | DIRTY, Ordering::Relaxed);
-            self.freshness.store(freshness, Ordering::Relaxed);
-        });
+            self.stamped(freshness, |shape| shape)
+        })
     }
 
-    /// Takes an entry out; its place is a gap until the list is built. Gives whether the list is now empty.
-    pub fn remove(&self, position: usize, freshness: u64) {
+    /// Takes an entry out; in a long list its place is a gap until the list is built. Gives whether the list was asked before.
+    pub fn remove(&self, position: usize, freshness: u64) -> bool {
         let shape = self.shape();
-        let atom = self.atom_at(shape, position);
+        let used = (shape & USED) as usize;
         self.write(|| {
-            self.put(shape, position, 0, 0);
-            if shape & LONG != 0 && atom != 0 {
-                index_remove(self.run(&self.long_index).as_slice(), atom, position);
+            if shape & LONG == 0 {
+                (position + 1..used).for_each(|at| self.put(shape, at - 1, self.id_at(at), self.atom_at(shape, at)));
+                return self.stamped(freshness, |shape| shape - 1);
             }
-            self.shape.store((shape + GAP_ONE) | DIRTY, Ordering::Relaxed);
-            self.freshness.store(freshness, Ordering::Relaxed);
-        });
+            let atom = self.atom_at(shape, position);
+            self.put(shape, position, 0, 0);
+            index_remove(self.run(&self.long_index).as_slice(), atom, position);
+            if position + 1 == used {
+                self.stamped(freshness, |shape| shape - 1)
+            } else {
+                self.stamped(freshness, |shape| shape + GAP_ONE)
+            }
+        })
     }
 
-    /// Marks the list as changed.
-    pub fn invalidate(&self, freshness: u64) {
-        let shape = self.shape();
-        self.write(|| {
-            self.shape.store(shape | DIRTY, Ordering::Relaxed);
-            self.freshness.store(freshness, Ordering::Relaxed);
-        });
+    /// Gives the list a new stamp, though it did not change. Gives whether it was asked before.
+    pub fn invalidate(&self, freshness: u64) -> bool {
+        self.write(|| self.stamped(freshness, |shape| shape))
     }
 
     /// Notes that the models on the data source are listed apart from now on.
     pub fn part(&self) {
-        let shape = self.shape();
-        self.write(|| self.shape.store(shape | PARTED, Ordering::Relaxed));
+        self.write(|| self.reshape(|shape| shape | PARTED));
     }
 
     /// Notes the owner's freshness where the list itself did not change.
@@ -618,15 +694,16 @@ impl List {
         self.write(|| self.freshness.store(freshness, Ordering::Relaxed));
     }
 
-    /// Builds the list: closes the gaps, tells each moved entry its new position, and gives the list its stamp.
-    pub fn build(&self, epoch: u64, freshness: u64, moved: impl FnMut(u64, usize)) {
+    /// Builds a list that nobody has asked since it was changed: closes the gaps, and tells each moved entry its new position.
+    /// Gives whether there was anything to build.
+    pub fn build(&self, moved: impl FnMut(u64, usize)) -> bool {
+        if self.shape() & UNASKED == 0 {
+            return false;
+        }
         self.write(|| {
-            let shape = self.close_gaps(moved);
-            self.valid.store(epoch, Ordering::Relaxed);
-            self.stamp.store(freshness, Ordering::Relaxed);
-            self.freshness.store(freshness, Ordering::Relaxed);
-            self.shape.store(shape & !DIRTY, Ordering::Relaxed);
-        });
+            self.close_gaps(moved);
+            self.reshape(|shape| shape & !UNASKED) & UNASKED != 0
+        })
     }
 
     /// Closes the gaps of a list that has no room left and enough of them, so that it need not grow: a fourth of its
@@ -636,18 +713,15 @@ impl List {
         let used = (shape & USED) as usize;
         let gaps = ((shape & GAPS) / GAP_ONE) as usize;
         if used == self.ids(shape).len() && gaps * 4 >= used {
-            self.write(|| {
-                let shape = self.close_gaps(moved);
-                self.shape.store(shape, Ordering::Relaxed);
-            });
+            self.write(|| self.close_gaps(moved));
         }
     }
 
-    /// Closes the gaps, inside a write; gives the new shape. Where there are none, nothing is looked at.
-    fn close_gaps(&self, mut moved: impl FnMut(u64, usize)) -> u64 {
+    /// Closes the gaps, inside a write. Where there are none, nothing is looked at.
+    fn close_gaps(&self, mut moved: impl FnMut(u64, usize)) {
         let shape = self.shape();
         if shape & GAPS == 0 {
-            return shape;
+            return;
         }
         let used = (shape & USED) as usize;
         let mut kept = 0;
@@ -662,17 +736,12 @@ impl List {
             }
             kept += 1;
         }
-        if kept != used && shape & LONG != 0 {
-            let index = self.run(&self.long_index);
-            index.as_slice().iter().for_each(|word| word.store(0, Ordering::Relaxed));
-            for position in 0..kept {
-                let atom = self.atom_at(shape, position);
-                if atom != 0 {
-                    index_insert(index.as_slice(), atom, position);
-                }
-            }
+        let index = self.run(&self.long_index);
+        index.as_slice().iter().for_each(|word| word.store(0, Ordering::Relaxed));
+        for position in 0..kept {
+            index_insert(index.as_slice(), self.atom_at(shape, position), position);
         }
-        (shape & !(USED | GAPS)) | kept as u64
+        self.reshape(|shape| (shape & !(USED | GAPS)) | kept as u64);
     }
 }
 
@@ -717,7 +786,7 @@ impl List {
     /// Asks for the first lines of a long list; the machine sees by itself that the next ones follow.
     #[inline(always)]
     pub fn prefetch_long_ids(&self) {
-        for line in self.run(&self.long_ids).as_slice().chunks(LINE_WORDS).take(FIRST_LINES) {
+        for line in self.run(&self.long_ids).as_slice().chunks(memory::LINE_WORDS).take(FIRST_LINES) {
             memory::prefetch(line.as_ptr());
         }
     }
@@ -746,7 +815,42 @@ impl List {
     }
 }
 
-/// How many words a cache line has.
-const LINE_WORDS: usize = 8;
 /// How many lines of a long list are asked for: from there on the machine's own prefetching has caught up.
 const FIRST_LINES: usize = 4;
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::memory::Table;
+    use super::*;
+
+    #[test]
+    fn a_list_that_was_cleared_answers_the_same_before_and_after_it_was_looked_at() {
+        static LISTS: Table<List> = Table::new();
+        let list = LISTS.reserve(0).expect("there is memory");
+        let (epoch, registry_word) = (AtomicU64::new(1), AtomicU64::new(1));
+        let ask = Ask { generation: 7, kind: ANY_KIND, epoch: &epoch, registry_word: &registry_word };
+        let stamp_of = || {
+            let (mut room, mut stamp) = ([MaybeUninit::uninit(); INLINE], Stamp::default());
+            let answer = list.copy(&ask, Which::Owned, &mut room, &mut stamp).map(|answer| answer.count);
+            (answer, stamp)
+        };
+        list.open(7, DATA_SOURCE, 1, 5, 0);
+        list.reserve(|_, _| ()).expect("there is room");
+        list.push(10, 1, 6);
+        assert_eq!(stamp_of(), (Ok(1), Stamp { stamp: 6, owner: 6, registry: 1 }));
+        let mut seen = vec![6];
+        for now in 2..5 {
+            epoch.store(now, Ordering::Relaxed);
+            let (answer, emptied) = stamp_of();
+            assert_eq!(answer, Err(Miss::Emptied));
+            assert!(!seen.contains(&emptied.stamp), "no stamp comes back");
+            seen.push(emptied.stamp);
+            // Not every clear is followed by a question that gets the lock.
+            if now != 3 {
+                list.reset(now);
+                assert_eq!(stamp_of(), (Ok(0), emptied));
+            }
+        }
+        assert!(list.last_stamp() >= *seen.last().expect("stamps"), "the next change goes on behind them");
+    }
+}

@@ -48,6 +48,7 @@ pub struct Ranked<T> {
 
 /// Holds a [`Ranked`] lock.
 pub struct Guard<'a, T> {
+    #[cfg(debug_assertions)]
     rank: Rank,
     inner: MutexGuard<'a, T>,
 }
@@ -59,9 +60,26 @@ impl<T> Ranked<T> {
     }
 
     /// Takes the lock.
+    #[inline(always)]
     pub fn lock(&self) -> Guard<'_, T> {
         held::enter(self.rank);
-        Guard { rank: self.rank, inner: self.inner.lock() }
+        self.guard(self.inner.lock())
+    }
+
+    /// Takes the lock if nobody has it.
+    pub fn try_lock(&self) -> Option<Guard<'_, T>> {
+        let inner = self.inner.try_lock()?;
+        held::enter(self.rank);
+        Some(self.guard(inner))
+    }
+
+    #[inline(always)]
+    fn guard<'a>(&'a self, inner: MutexGuard<'a, T>) -> Guard<'a, T> {
+        Guard {
+            #[cfg(debug_assertions)]
+            rank: self.rank,
+            inner,
+        }
     }
 }
 
@@ -78,6 +96,7 @@ impl<T> DerefMut for Guard<'_, T> {
     }
 }
 
+#[cfg(debug_assertions)]
 impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
         held::leave(self.rank);

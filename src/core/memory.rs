@@ -7,7 +7,7 @@
 
 use std::alloc::{Layout, alloc_zeroed};
 use std::marker::PhantomData;
-use std::mem::{align_of, size_of};
+use std::mem::{MaybeUninit, align_of, size_of};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
 
@@ -31,6 +31,8 @@ const CHUNKS: usize = (MAX_SLOTS.trailing_zeros() - FIRST_CHUNK_BITS) as usize +
 
 /// A table that grows by chunks, each twice as large as the one before; an entry never moves.
 pub struct Table<T> {
+    /// For each chunk where the entry with the position 0 would lie, were it in that chunk; null for no chunk. An entry's
+    /// position is its index and as many as the first chunk has, so that the highest bit of it tells the chunk.
     chunks: [AtomicPtr<T>; CHUNKS],
 }
 
@@ -40,24 +42,29 @@ impl<T: Atomics> Table<T> {
         Table { chunks: [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS] }
     }
 
+    #[inline(always)]
     fn place(index: u32) -> (usize, usize) {
         let position = index as usize + (1 << FIRST_CHUNK_BITS);
-        let chunk = position.ilog2() - FIRST_CHUNK_BITS;
-        (chunk as usize, position - (1 << (chunk + FIRST_CHUNK_BITS)))
+        ((position.ilog2() - FIRST_CHUNK_BITS) as usize, position)
+    }
+
+    /// How many entries a chunk has, which is also the position of its first one.
+    fn entries(chunk: usize) -> usize {
+        1 << (chunk + FIRST_CHUNK_BITS as usize)
     }
 
     /// The entry, if its chunk was ever made.
     #[inline(always)]
     pub fn get(&self, index: u32) -> Option<&'static T> {
-        let (chunk, offset) = Self::place(index);
-        let first = self.chunks.get(chunk)?.load(Ordering::Acquire);
-        if first.is_null() {
+        let (chunk, position) = Self::place(index);
+        let base = self.chunks.get(chunk)?.load(Ordering::Acquire);
+        if base.is_null() {
             return None;
         }
-        // SAFETY: the pointer was published by `reserve` after the chunk's memory was zeroed; the chunk has
-        // `1 << (chunk + FIRST_CHUNK_BITS)` entries, `offset` is less by `place`; the memory is never unmapped, and
-        // all-zero bytes are a T by the contract of `Atomics`.
-        Some(unsafe { &*first.add(offset) })
+        // SAFETY: the pointer was published by `reserve` after the chunk's memory was zeroed, as many entries before it as the
+        // chunk has. By `place` the position is at least that many and less than twice as many, so the sum points into the
+        // chunk; the memory is never unmapped, and all-zero bytes are a T by the contract of `Atomics`.
+        Some(unsafe { &*base.wrapping_add(position) })
     }
 
     /// Makes the chunk of `index`, if it is not there; the caller keeps others from doing so at the same time.
@@ -68,9 +75,14 @@ impl<T: Atomics> Table<T> {
         let (chunk, _) = Self::place(index);
         let slot = self.chunks.get(chunk).ok_or(Status::ERROR_FULL)?;
         if slot.load(Ordering::Acquire).is_null() {
-            let bytes = (size_of::<T>() << FIRST_CHUNK_BITS) << chunk;
-            let memory = take(bytes, align_of::<T>().max(64)).ok_or(Status::ERROR_OUT_OF_MEMORY)?;
-            slot.store(memory.cast(), Ordering::Release);
+            let entries = Self::entries(chunk);
+            let memory = take(entries * size_of::<T>(), align_of::<T>().max(64)).ok_or(Status::ERROR_OUT_OF_MEMORY)?;
+            let base = memory.cast::<T>().wrapping_sub(entries);
+            // No system gives out memory so low that this is null; were it so, the memory would be of no use.
+            if base.is_null() {
+                return Err(Status::ERROR_OUT_OF_MEMORY);
+            }
+            slot.store(base, Ordering::Release);
         }
         self.get(index).ok_or(Status::ERROR_FULL)
     }
@@ -82,16 +94,16 @@ impl<T: Atomics> Table<T> {
     pub fn discard(&self, used: u32) -> u32 {
         let mut kept = 0;
         for chunk in 0..CHUNKS {
-            let entries = 1_usize << (chunk + FIRST_CHUNK_BITS as usize);
+            let entries = Self::entries(chunk);
             let begin = entries - (1 << FIRST_CHUNK_BITS);
-            let first = self.chunks[chunk].load(Ordering::Acquire);
+            let base = self.chunks[chunk].load(Ordering::Acquire);
             if begin >= used as usize {
                 break;
             }
-            if first.is_null() {
+            if base.is_null() {
                 continue;
             }
-            if !give_back(first.cast(), entries * size_of::<T>()) {
+            if !give_back(base.wrapping_add(entries).cast(), entries * size_of::<T>()) {
                 kept = (begin + entries).min(used as usize) as u32;
             }
         }
@@ -114,13 +126,26 @@ fn take(bytes: usize, align: usize) -> Option<*mut u8> {
                 0,
             )
         };
-        return (address != libc::MAP_FAILED).then_some(address.cast());
+        if address == libc::MAP_FAILED {
+            return None;
+        }
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if bytes >= HUGE {
+            // SAFETY: advice about the mapping that was just made; where the system does not take it, the pages are small ones.
+            unsafe { libc::madvise(address, bytes, libc::MADV_HUGEPAGE) };
+        }
+        return Some(address.cast());
     }
     let layout = Layout::from_size_align(bytes, align).ok()?;
     // SAFETY: the layout's size is not zero, as no table has entries of no size.
     let memory = unsafe { alloc_zeroed(layout) };
     (!memory.is_null()).then_some(memory)
 }
+
+/// From this size on a mapping is to have large pages: with 100,000 owners most questions would have to look up where a small page
+/// lies as well.
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(miri)))]
+const HUGE: usize = 2 << 20;
 
 /// From this size on memory is mapped, so that its pages can be given back.
 #[cfg(all(unix, not(miri)))]
@@ -291,6 +316,114 @@ pub fn free_given_back(run: Words) {
     if free.orders[order].try_reserve(1).is_ok() {
         free.orders[order].push(run);
         FREE_BYTES.fetch_add(run.bytes(), Ordering::Relaxed);
+    }
+}
+
+/// Copies as many words as both have room for, while others may be changing them: each word is one that it was at some moment.
+///
+/// That is what relaxed loads one after the other do, which the compiler never joins. The machine reads two at once, and none of
+/// them torn.
+#[inline(always)]
+pub fn copy(from: &[AtomicU64], to: &mut [MaybeUninit<u64>]) {
+    let count = from.len().min(to.len());
+    let (from, to) = (&from[..count], &mut to[..count]);
+    let whole = copy_lines(from, to);
+    copy_few(&from[whole..], &mut to[whole..]);
+}
+
+/// As [`copy`], one by one: for the few that are too few to do otherwise.
+#[inline(always)]
+pub fn copy_few(from: &[AtomicU64], to: &mut [MaybeUninit<u64>]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        to.write(from.load(Ordering::Relaxed));
+    }
+}
+
+/// As [`copy`], for as many as there are most often.
+#[inline(always)]
+pub fn copy_ten(from: &[AtomicU64; 10], to: &mut [MaybeUninit<u64>; 10]) {
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+    // SAFETY: reads the ten words of `from` and writes those of `to`. A load of 16 bytes is, for each of its two aligned words,
+    // what a load of that word is on this machine: a relaxed atomic load.
+    unsafe {
+        std::arch::asm!(
+            "movdqu {a}, xmmword ptr [{from}]",
+            "movdqu {b}, xmmword ptr [{from} + 16]",
+            "movdqu {c}, xmmword ptr [{from} + 32]",
+            "movdqu {d}, xmmword ptr [{from} + 48]",
+            "movdqu {e}, xmmword ptr [{from} + 64]",
+            "movdqu xmmword ptr [{to}], {a}",
+            "movdqu xmmword ptr [{to} + 16], {b}",
+            "movdqu xmmword ptr [{to} + 32], {c}",
+            "movdqu xmmword ptr [{to} + 48], {d}",
+            "movdqu xmmword ptr [{to} + 64], {e}",
+            from = in(reg) from.as_ptr(),
+            to = in(reg) to.as_mut_ptr(),
+            a = out(xmm_reg) _,
+            b = out(xmm_reg) _,
+            c = out(xmm_reg) _,
+            d = out(xmm_reg) _,
+            e = out(xmm_reg) _,
+            options(nostack, preserves_flags),
+        );
+    }
+    #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
+    copy_few(from, to);
+}
+
+/// How many words a cache line has.
+pub const LINE_WORDS: usize = 8;
+
+/// Copies the whole lines' worth of words, both of the same length; gives how many words that were.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+#[inline(always)]
+fn copy_lines(from: &[AtomicU64], to: &mut [MaybeUninit<u64>]) -> usize {
+    let whole = from.len() / LINE_WORDS * LINE_WORDS;
+    let mut lines = from.len() / LINE_WORDS;
+    if lines > 0 {
+        // SAFETY: reads `lines` times eight words of `from` and writes as many of `to`, which both have. The loads are as in
+        // `copy_ten`.
+        unsafe {
+            std::arch::asm!(
+                "2:",
+                "movdqu {a}, xmmword ptr [{from}]",
+                "movdqu {b}, xmmword ptr [{from} + 16]",
+                "movdqu {c}, xmmword ptr [{from} + 32]",
+                "movdqu {d}, xmmword ptr [{from} + 48]",
+                "movdqu xmmword ptr [{to}], {a}",
+                "movdqu xmmword ptr [{to} + 16], {b}",
+                "movdqu xmmword ptr [{to} + 32], {c}",
+                "movdqu xmmword ptr [{to} + 48], {d}",
+                "add {from}, 64",
+                "add {to}, 64",
+                "dec {lines}",
+                "jne 2b",
+                from = inout(reg) from.as_ptr() => _,
+                to = inout(reg) to.as_mut_ptr() => _,
+                lines = inout(reg) lines,
+                a = out(xmm_reg) _,
+                b = out(xmm_reg) _,
+                c = out(xmm_reg) _,
+                d = out(xmm_reg) _,
+                options(nostack),
+            );
+        }
+    }
+    debug_assert_eq!(lines, 0);
+    whole
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
+#[inline(always)]
+fn copy_lines(_: &[AtomicU64], _: &mut [MaybeUninit<u64>]) -> usize {
+    0
+}
+
+/// Asks for all lines of a value.
+#[inline(always)]
+pub fn prefetch_all<T>(value: &T) {
+    for at in (0..size_of::<T>()).step_by(64) {
+        prefetch(ptr::from_ref(value).cast::<u8>().wrapping_add(at));
     }
 }
 

@@ -11,7 +11,6 @@ use super::due::{Due, DueList, UserData};
 use super::fallible;
 use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
 use super::index::ModelKey;
-use super::list::List;
 use super::log::{self, Level};
 use super::memory::{self, Table};
 use super::names::MAX_NAME;
@@ -30,8 +29,8 @@ pub struct NewModel<'a> {
     pub app: u64,
     /// The current tenant's code; empty for none.
     pub tenant: &'a str,
-    /// The schema, if it has one.
-    pub schema: Option<Arc<Schema>>,
+    /// The number of its schema in the registry, where this model is counted already; `NONE` for none.
+    pub schema: u32,
     /// The settings: a JSON object.
     pub settings: Option<Box<str>>,
     /// Whether it is strict.
@@ -147,10 +146,6 @@ impl Locked {
         self.key(model).uses.load(Ordering::Relaxed)
     }
 
-    pub(super) fn position_of(&self, model: u32) -> usize {
-        self.key(model).position.load(Ordering::Relaxed) as usize
-    }
-
     /// How often the slot of a model was used; `None` for one that never was there.
     fn model_uses(&self, model: u32) -> Option<u32> {
         (model < self.model_slots).then(|| self.uses_of(model))
@@ -206,6 +201,13 @@ impl Locked {
 
     /// Registers a model, in the place of one of that name where its owner has one; takes `due` when it succeeds.
     pub fn register(&mut self, new: NewModel<'_>, due: &mut Option<Box<Due>>, gone: &mut DueList) -> Result<u64> {
+        let schema = new.schema;
+        // Where it fails there is no model that uses the schema.
+        self.register_counted(new, due, gone).inspect_err(|_| self.schemas.remove(schema))
+    }
+
+    #[inline(always)]
+    fn register_counted(&mut self, new: NewModel<'_>, due: &mut Option<Box<Due>>, gone: &mut DueList) -> Result<u64> {
         if new.name.is_empty() {
             return Err(Error::new(
                 Status::ERROR_INVALID_NAME,
@@ -213,6 +215,8 @@ impl Locked {
                 "model: the name is empty (a model needs one)",
             ));
         }
+        self.prefetch_owner(new.data_source);
+        self.prefetch_owner(new.app);
         check_text("model name", new.name, MAX_NAME)?;
         let (data_source, app) = self.owners_for(new.data_source, new.app)?;
         let tenant = self.tenant_to_put_in(new.tenant, data_source, app)?;
@@ -225,7 +229,7 @@ impl Locked {
         let registry = self.registry;
         let known = registry.names.known(new.name.as_bytes());
         let home = self.home(data_source, app, tenant);
-        let structure = new.schema.as_ref().map_or(Ok(NO_STRUCTURE), |schema| schema.structure_number())?;
+        let structure = self.schemas.structure(new.schema);
         if let Some(partition) = home {
             // What is looked at last is on its way while the rest is done.
             registry.by_name.prefetch(known.unwrap_or_default(), partition);
@@ -235,12 +239,14 @@ impl Locked {
             }
         }
         let replaced = known.and_then(|atom| self.same_name(data_source, app, home, atom, NONE));
+        if let Some(old) = replaced {
+            self.prefetch_model(old);
+        }
         if replaced.is_none() && self.live_models >= self.options.max_models {
             return Err(self.full("models", self.options.max_models));
         }
         self.reserve_lists(data_source, app, replaced)?;
         self.reserve_indices(1)?;
-        self.schemas.reserve()?;
         self.reserve_extra()?;
         let home = self.prepare_home(home, data_source, app, tenant)?;
         let (model, atom) = match self.take_named_record(new.name, known, gone) {
@@ -252,13 +258,15 @@ impl Locked {
         };
 
         // Nothing fails from here on.
-        let schema = new.schema.map_or(NONE, |schema| self.schemas.add(schema));
+        if let Some(old) = replaced {
+            self.prefetch_neighbours(old);
+        }
         let key = self.key(model);
         let uses = self.uses_of(model) + 1;
         let generation = handle::generation(uses);
         let record = &mut self.models[model as usize];
         record.references = 1;
-        record.schema = schema;
+        record.schema = new.schema;
         record.user_data = new.user_data;
         if new.settings.is_some() || due.is_some() {
             self.add_extra(model, new.settings, due.take(), registry.model_handle(model, uses));
@@ -296,6 +304,48 @@ impl Locked {
             self.tell_put(kind, model, replaced, gone);
         }
         Ok(registry.model_handle(model, uses))
+    }
+
+    /// Asks the memory for what is kept of an owner, whose handle has not been checked.
+    #[inline(always)]
+    fn prefetch_owner(&self, owner: u64) {
+        let Ok(Parts { index, .. }) = handle::decode(owner, Tag::Owner) else { return };
+        if let (Some(record), Some(list)) = (self.owners.get(index as usize), self.registry.lists.get(index)) {
+            memory::prefetch_all(record);
+            list.prefetch();
+            list.prefetch_atoms();
+        }
+    }
+
+    /// Asks the memory for what is kept of a model.
+    #[inline(always)]
+    fn prefetch_model(&self, model: u32) {
+        if let Some(record) = self.models.get(model as usize) {
+            memory::prefetch(record);
+            memory::prefetch(self.key(model));
+            self.slot(model).inspect(|slot| memory::prefetch(*slot));
+        }
+    }
+
+    /// Asks the memory for what changes when a model goes.
+    #[inline(always)]
+    pub(super) fn prefetch_places(&self, model: u32) {
+        let (registry, key) = (self.registry, self.key(model));
+        let partition = key.partition.load(Ordering::Relaxed);
+        registry.by_name.prefetch(key.name.load(Ordering::Relaxed), partition);
+        registry.by_structure.prefetch(key.structure.load(Ordering::Relaxed), partition);
+        self.prefetch_neighbours(model);
+    }
+
+    /// Asks the memory for the models that stand beside one in its rows.
+    #[inline(always)]
+    fn prefetch_neighbours(&self, model: u32) {
+        let ModelRecord { previous, next, older, newer, older_alike, newer_alike, .. } = self.models[model as usize];
+        for model in [previous, next, older, newer, older_alike, newer_alike] {
+            if let Some(record) = self.models.get(model as usize) {
+                memory::prefetch(record);
+            }
+        }
     }
 
     /// Gives a registered model other owners: same handle, at the end of the new owner's list.
@@ -454,7 +504,7 @@ impl Locked {
             && let Some(list) = self.list_of(owner)
         {
             list.tidy(moves(&self.registry.keys));
-            self.run_bytes += list.reserve()?;
+            self.run_bytes += list.reserve(moves(&self.registry.keys))?;
         }
         if app != NONE && data_source != NONE {
             self.part_lists(data_source)?;
@@ -471,7 +521,7 @@ impl Locked {
             && let Some(list) = self.list_on(data_source)
         {
             list.tidy(moves_apart(&mut self.state.models));
-            self.run_bytes += list.reserve()?;
+            self.run_bytes += list.reserve(moves_apart(&mut self.state.models))?;
         }
         Ok(())
     }
@@ -486,14 +536,13 @@ impl Locked {
         let record = &self.owners[data_source as usize];
         let (generation, kind) = (handle::generation(record.uses), record.kind);
         let freshness = own.stamp(0).owner;
-        on.open(generation, kind, freshness, self.version_floor);
-        on.reset(self.registry.epoch.load(Ordering::Relaxed));
+        on.open(generation, kind, self.registry.epoch.load(Ordering::Relaxed), freshness, self.version_floor);
         for at in 0..own.used() {
             let id = own.id_at(at);
             if id == 0 {
                 continue;
             }
-            match on.reserve() {
+            match on.reserve(moves_apart(&mut self.state.models)) {
                 Ok(grown) => self.run_bytes += grown,
                 Err(status) => {
                     self.run_bytes -= on.close();
@@ -501,8 +550,8 @@ impl Locked {
                 }
             }
             let model = super::owner::index_of(id);
-            let position = on.push(id, self.name_of(model), freshness);
-            self.models[model as usize].position_on = position as u32;
+            self.models[model as usize].position_on = on.used() as u32;
+            on.push(id, self.name_of(model), freshness);
         }
         own.part();
         self.owners[data_source as usize].lists_differ = true;
@@ -536,6 +585,8 @@ impl Locked {
         if self.free_model != NONE {
             let model = self.free_model;
             self.free_model = self.models[model as usize].next;
+            // Free ones lie anywhere; the next one has time to come until the next model.
+            self.prefetch_model(self.free_model);
             return Ok(model);
         }
         loop {
@@ -717,30 +768,21 @@ impl Locked {
         }
     }
 
-    /// The lists that an owner's models are in, for those who build them.
+    /// Makes sure that a list of an owner's can be answered, and notes that it was asked.
     pub fn build(&mut self, owner: u32, on: bool) {
         self.renew(owner);
-        let epoch = self.registry.epoch.load(Ordering::Relaxed);
-        let lists: [Option<&'static List>; 2] = [self.list_of(owner), self.list_on(owner)];
-        let list = if on { lists[1].or(lists[0]) } else { lists[0] };
-        let Some(list) = list else { return };
-        if list.is_built(epoch) {
+        let (own, apart) = (self.list_of(owner), self.list_on(owner).filter(|_| on));
+        let built = match (apart, own) {
+            (Some(list), _) => list.build(moves_apart(&mut self.state.models)),
+            (None, Some(list)) => list.build(moves(&self.registry.keys)),
+            (None, None) => return,
+        };
+        if !built {
             self.locked_hits += 1;
             return;
         }
-        let freshness = self.refresh(owner);
-        let apart = lists[1].is_some_and(|other| std::ptr::eq(other, list));
-        if apart {
-            list.build(epoch, freshness, moves_apart(&mut self.state.models));
-        } else {
-            list.build(epoch, freshness, moves(&self.registry.keys));
-        }
-        for other in lists.into_iter().flatten().filter(|other| !std::ptr::eq(*other, list)) {
-            other.note_freshness(freshness);
-        }
         self.misses += 1;
-        self.built_lists += 1;
-        if list.used() > 0 {
+        if apart.or(own).is_some_and(|list| list.used() > 0) {
             self.note_use(owner);
         }
     }

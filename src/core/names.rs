@@ -7,6 +7,7 @@
 //! Hosts choose the names, so their hash is keyed: `ahash`, with a key that is random for each process (see
 //! `docs/concurrency.md`).
 
+use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use once_cell::sync::Lazy;
@@ -104,7 +105,10 @@ pub(crate) static KEYS: Lazy<ahash::RandomState> = Lazy::new(ahash::RandomState:
 
 #[inline(always)]
 fn hash(name: &[u8]) -> u64 {
-    KEYS.hash_one(name)
+    // Without the length before it that `Hash` has for slices: what is written is one piece, whose length the hasher mixes in.
+    let mut hasher = KEYS.build_hasher();
+    hasher.write(name);
+    hasher.finish()
 }
 
 /// Draws the process's key, which reads random numbers, before the first name is hashed.

@@ -10,15 +10,14 @@ use super::clock;
 use super::due::{Due, DueList, UserData};
 use super::fallible;
 use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
-use super::list::{List, live_identity};
+pub use super::list::DATA_SOURCE;
+use super::list::{INLINE, List, live_identity};
 use super::log::{self, Level};
 use super::names::MAX_NAME;
 use super::partition::{DataSourceConfig, MAX_CONNECTOR, MAX_FIELD, MAX_LABEL};
 use super::registry::{self, Locked, Registry, misfit};
 use super::state::{NONE, OwnerRecord};
 
-/// The kind of a data source.
-pub const DATA_SOURCE: u32 = 1;
 /// The kind of an app.
 pub const APP: u32 = 2;
 /// The first kind that a host can register.
@@ -160,17 +159,24 @@ impl Locked {
     /// Raises the owner's freshness word; gives its new value.
     pub fn refresh(&self, owner: u32) -> u64 {
         let Some(slot) = self.registry.owners.get(owner) else { return 0 };
-        let value = slot.freshness.load(Ordering::Relaxed) + 1;
+        // No stamp comes back, nor those that clears gave without raising the word.
+        let last = self.list_of(owner).map_or(0, |list| list.last_stamp());
+        let value = slot.freshness.load(Ordering::Relaxed).max(last) + 1;
         slot.freshness.store(value, Ordering::Release);
         value
     }
 
-    /// Counts that a list, which could be answered from until now, no longer can.
-    pub fn count_invalidation(&mut self, list: &List) {
-        if list.is_built(self.registry.epoch.load(Ordering::Relaxed)) {
-            self.built_lists -= 1;
-            self.invalidations += 1;
+    /// Tells both lists of an owner its freshness.
+    pub fn note_freshness(&self, owner: u32) {
+        let freshness = self.registry.owners.get(owner).map_or(0, |slot| slot.freshness.load(Ordering::Relaxed));
+        for list in [self.list_of(owner), self.list_on(owner)].into_iter().flatten() {
+            list.note_freshness(freshness);
         }
+    }
+
+    /// Counts that a list was changed that had been asked before.
+    pub fn count_invalidation(&mut self, was_asked: bool) {
+        self.invalidations += u64::from(was_asked);
     }
 
     /// Empties an owner's lists of what was built before a clear, if that has not been done.
@@ -186,8 +192,7 @@ impl Locked {
         self.join_lists(owner);
         self.owners[owner as usize].homes = None;
         self.owners[owner as usize].snapshots = [Weak::new(), Weak::new()];
-        let freed = list.reset(epoch);
-        self.run_bytes -= freed;
+        self.run_bytes -= list.reset(epoch);
     }
 
     /// Notes that the models on a data source are not listed apart any more.
@@ -240,7 +245,8 @@ impl Locked {
         self.live_owners += 1;
         self.owners_made += 1;
         let freshness = self.refresh(index);
-        list.open(generation, new.kind, freshness, self.version_floor);
+        let epoch = self.registry.epoch.load(Ordering::Relaxed);
+        list.open(generation, new.kind, epoch, freshness, self.version_floor);
         slot.identity.store(u64::from(live_identity(generation)) | u64::from(new.kind) << 32, Ordering::Release);
         Ok(handle)
     }
@@ -338,8 +344,7 @@ impl Locked {
         }
         let freshness = self.refresh(index);
         for list in [self.list_of(index), self.list_on(index)].into_iter().flatten() {
-            self.count_invalidation(list);
-            list.hide(freshness);
+            self.count_invalidation(list.hide(freshness));
         }
         let names = self.names_beside(index);
         self.drop_models_about(index, None, due);
@@ -381,13 +386,19 @@ impl Locked {
     pub fn models_about(&self, owner: u32) -> impl Iterator<Item = u32> + use<> {
         let list = self.list_on(owner).or(self.list_of(owner));
         let used = list.map_or(0, |list| list.used());
-        let ids = (0..used).filter_map(move |at| list.map(|list| list.id_at(at)));
+        // Taking one out of a short list moves the others; in a long one it leaves a gap.
+        let short = list.filter(|list| !list.is_long());
+        let short: [u64; INLINE] = std::array::from_fn(|at| short.map_or(0, |list| list.id_at(at)));
+        let ids = (0..used).filter_map(move |at| match list {
+            Some(list) if list.is_long() => Some(list.id_at(at)),
+            _ => short.get(at).copied(),
+        });
         ids.filter(|id| *id != 0).map(index_of)
     }
 
     /// Drops an owner's models and those that are on it; with a partition given, only those that live there.
     pub fn drop_models_about(&mut self, owner: u32, partition: Option<u32>, due: &mut DueList) {
-        // What is taken out leaves a gap, so that the others keep their places.
+        self.models_about(owner).for_each(|model| self.prefetch_places(model));
         for model in self.models_about(owner) {
             if partition.is_none_or(|partition| self.partition_of(model) == partition) {
                 self.drop_model(model, due);
@@ -399,11 +410,11 @@ impl Locked {
     pub fn invalidate(&mut self, parts: Parts) -> Result<()> {
         let index = self.owner_index(parts)?;
         self.renew(index);
-        let freshness = self.refresh(index);
         for list in [self.list_of(index), self.list_on(index)].into_iter().flatten() {
-            self.count_invalidation(list);
-            list.invalidate(freshness);
+            let freshness = self.refresh(index);
+            self.count_invalidation(list.invalidate(freshness));
         }
+        self.note_freshness(index);
         Ok(())
     }
 }

@@ -91,12 +91,28 @@ impl Places {
             Lookup::Unknown => return Code::Unknown,
             Lookup::Contended => return Code::Contended,
         };
-        let reserved = self.by_label.get(found.atom).map_or(0, |label| label.means.load(Ordering::Relaxed)) & RESERVED;
-        let partition = if reserved != 0 { Some(GLOBAL_INDEX) } else { self.partition_of(found.atom) };
+        let partition = self.meant_by(found.atom);
         if !found.still() {
             return Code::Contended;
         }
         partition.map_or(Code::Unknown, Code::Partition)
+    }
+
+    /// As [`Places::code`], where it stands for a partition and nobody is in the way.
+    #[inline(always)]
+    pub fn code_at_once(&self, code: &str) -> Option<u32> {
+        if code.is_empty() || code == GLOBAL {
+            return Some(GLOBAL_INDEX);
+        }
+        let found = self.labels.find_at_once(code.as_bytes())??;
+        let partition = self.meant_by(found.atom)?;
+        found.still().then_some(partition)
+    }
+
+    #[inline(always)]
+    fn meant_by(&self, atom: u32) -> Option<u32> {
+        let reserved = self.by_label.get(atom)?.means.load(Ordering::Relaxed) & RESERVED != 0;
+        if reserved { Some(GLOBAL_INDEX) } else { self.partition_of(atom) }
     }
 
     /// Notes that a reader used a partition, once in a tick.

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Status};
 
-use super::handle::{self, GENERATION_MASK, Parts, Tag};
+use super::handle::Parts;
 use super::index::ModelKey;
-use super::list::{ANY_KIND, Ask, List, Miss, RETRIES, Stamp, Which};
+use super::list::{ANY_KIND, Answer, Ask, List, Miss, RETRIES, Stamp, Which};
 use super::model::{check_code, structure_key};
 use super::names::Lookup;
 use super::owner::{find, gone};
@@ -16,22 +16,46 @@ use super::places::Code;
 use super::registry::{Locked, Registry, resolve_locked};
 use super::state::NONE;
 
+/// A list as it was asked, and what it answered.
+type Asked<'a> = (&'a List, Answer);
+
 /// Asks an owner's list, or where the models on a data source are listed apart, that list.
 #[inline(always)]
 fn attempt(
     registry: &'static Registry,
     parts: Parts,
     which: Which,
-    ask: &mut dyn FnMut(&List, Which) -> Result<usize, Miss>,
-) -> Result<usize, Miss> {
+    ask: &mut dyn FnMut(&List, Which) -> Result<Answer, Miss>,
+) -> Result<Asked<'static>, Miss> {
     let own = registry.lists.get(parts.index).ok_or(Miss::Gone)?;
     match ask(own, which) {
-        Err(Miss::Parted) => match registry.lists_on.get(parts.index).map(|on| ask(on, Which::Owned)) {
+        Err(Miss::Parted) => match registry.lists_on.get(parts.index).map(|on| (on, ask(on, Which::Owned))) {
             // The lists were joined since the first one was looked at, or are being parted.
-            None | Some(Err(Miss::Gone)) => Err(Miss::Unbuilt),
-            Some(answer) => answer,
+            None | Some((_, Err(Miss::Gone))) => Err(Miss::Unbuilt),
+            Some((on, answer)) => answer.map(|answer| (on, answer)),
         },
-        answer => answer,
+        answer => answer.map(|answer| (own, answer)),
+    }
+}
+
+impl Registry {
+    /// Counts an answer that was given without the lock. The first since the list was changed is a use of the partitions that
+    /// its models live in.
+    #[inline(always)]
+    pub(super) fn count(&'static self, (list, answer): Asked<'_>) -> usize {
+        let first = answer.unasked.is_some_and(|unasked| list.is_first(unasked, |model| self.note_use(model)));
+        if first {
+            self.counters.miss()
+        } else {
+            self.counters.hit()
+        }
+        answer.count
+    }
+
+    fn note_use(&self, model: u64) {
+        if let Some(key) = self.keys.get(super::owner::index_of(model)) {
+            self.places.note(key.partition.load(Ordering::Relaxed));
+        }
     }
 }
 
@@ -42,27 +66,33 @@ fn settle(
     parts: Parts,
     which: Which,
     first: Miss,
-    ask: &mut dyn FnMut(&List, Which) -> Result<usize, Miss>,
+    ask: &mut dyn FnMut(&List, Which) -> Result<Answer, Miss>,
 ) -> crate::error::Result<usize> {
     let mut miss = first;
     for _ in 0..RETRIES {
         match miss {
             Miss::Gone => return Err(gone(registry, parts)),
-            Miss::Unbuilt => break,
+            Miss::Unbuilt | Miss::Emptied => break,
             Miss::Parted | Miss::Contended => std::hint::spin_loop(),
         }
         match attempt(registry, parts, which, ask) {
-            Ok(count) => {
-                registry.counters.hit();
-                return Ok(count);
-            }
+            Ok(asked) => return Ok(registry.count(asked)),
             Err(again) => miss = again,
         }
     }
-    let mut locked = registry.lock()?;
+    let mut locked = match (miss, registry.try_lock()) {
+        (_, Some(locked)) => locked,
+        // That it is empty is known, and need not wait for whoever has the lock; it may be the one who clears.
+        (Miss::Emptied, None) => {
+            registry.counters.hit();
+            return Ok(0);
+        }
+        _ => registry.lock()?,
+    };
     let index = locked.owner_index(parts)?;
     locked.build(index, which == Which::On);
     attempt(registry, parts, which, ask)
+        .map(|(_, answer)| answer.count)
         .map_err(|_| Error::new(Status::ERROR_INTERNAL, "list", "a list that was just built could not be read"))
 }
 
@@ -81,11 +111,12 @@ pub fn list(
     let (registry, parts) = find(owner)?;
     let ask = Ask { generation: parts.generation, kind, epoch: &registry.epoch, registry_word: &registry.word };
     let own = registry.lists.get(parts.index);
-    match own.map_or(Err(Miss::Gone), |own| own.copy(&ask, which, out, stamp)) {
-        Ok(count) => {
-            registry.counters.hit();
-            Ok(count)
-        }
+    let first = match own {
+        Some(own) => own.copy(&ask, which, out, stamp).map(|answer| (own, answer)),
+        None => Err(Miss::Gone),
+    };
+    match first {
+        Ok(asked) => Ok(registry.count(asked)),
         Err(miss) => settle(registry, parts, which, miss, &mut |list, which| list.copy(&ask, which, out, stamp)),
     }
 }
@@ -109,10 +140,7 @@ pub fn names(
     };
     let mut read = |list: &List, which: Which| list.atoms(&ask, which, stamp, &mut hand);
     match attempt(registry, parts, which, &mut read) {
-        Ok(count) => {
-            registry.counters.hit();
-            Ok(count)
-        }
+        Ok(asked) => Ok(registry.count(asked)),
         Err(miss) => settle(registry, parts, which, miss, &mut read),
     }
 }
@@ -212,14 +240,13 @@ impl Registry {
     /// The handle of a model that was found under a version, if nothing has changed since. It is a use of its partition.
     #[inline(always)]
     pub(super) fn found(&'static self, handle: u64, version: u64, model: u32) -> Option<u64> {
-        let word = self.models.get(model)?.load(Ordering::Relaxed);
-        let partition = self.keys.get(model)?.partition.load(Ordering::Relaxed);
+        let key = self.keys.get(model)?;
+        let (partition, uses) = (key.partition.load(Ordering::Relaxed), key.uses.load(Ordering::Relaxed));
         if !self.changes.unchanged(version) || self.handle() != handle {
             return None;
         }
         self.places.note(partition);
-        let parts = Parts { registry: self.number, index: model, generation: word as u32 & GENERATION_MASK };
-        Some(handle::encode(Tag::Model, parts))
+        Some(self.model_handle(model, uses))
     }
 
     /// Searches without the lock; gives the model's handle, 0 where there is none, and `None` where it takes the lock.

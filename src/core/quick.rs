@@ -9,9 +9,7 @@ use std::mem::MaybeUninit;
 use super::list::Stamp;
 use super::owner::locate;
 use super::partition::GLOBAL_INDEX;
-use super::places::Code;
 use super::query::StructureSearch;
-use super::registry::Registry;
 
 /// Copies the handles of an owner's models; gives how many there are, and the stamp where that is wanted.
 #[inline(always)]
@@ -44,7 +42,7 @@ pub fn find_model(handle: u64, tenant: Option<&str>, name: &[u8]) -> Option<u64>
     let atom = registry.names.find_at_once(name)??.atom;
     let model = match tenant {
         None => registry.by_name.first(&registry.keys, atom)?,
-        Some(code) => registry.by_name.newest(&registry.keys, atom, partition(registry, code)?)?,
+        Some(code) => registry.by_name.newest(&registry.keys, atom, registry.places.code_at_once(code)?)?,
     };
     registry.found(handle, version, model)
 }
@@ -59,19 +57,11 @@ pub fn find_structure(handle: u64, ask: &StructureSearch<'_>) -> Option<u64> {
     let model = if ask.tenant.is_empty() {
         index.first(keys, key)?
     } else {
-        let tenant = partition(registry, ask.tenant)?;
-        index.newest(keys, key, GLOBAL_INDEX).or_else(|| index.newest(keys, key, tenant))?
+        let tenant = registry.places.code_at_once(ask.tenant)?;
+        index.newest_in(keys, key, GLOBAL_INDEX, tenant)?
     };
     if !ask.fits(keys.get(model)?) {
         return None;
     }
     registry.found(handle, version, model)
-}
-
-#[inline(always)]
-fn partition(registry: &Registry, code: &str) -> Option<u32> {
-    match registry.places.code(code) {
-        Code::Partition(partition) => Some(partition),
-        Code::Unknown | Code::Contended => None,
-    }
 }

@@ -118,24 +118,25 @@ pub(crate) fn by_number(number: u32) -> Option<&'static Registry> {
     unsafe { registry.as_ref() }
 }
 
-/// A registry's state, locked.
+/// A registry's state, locked: two words, which are handed on in registers.
 pub(crate) struct Locked {
     pub registry: &'static Registry,
     pub state: Guard<'static, State>,
-    /// The thread was unwinding already when it took the lock: that panic is none of ours.
-    unwinding: bool,
 }
 
 impl Locked {
-    fn new(registry: &'static Registry, state: Guard<'static, State>) -> Self {
-        Locked { registry, state, unwinding: std::thread::panicking() }
+    #[inline(always)]
+    fn new(registry: &'static Registry, mut state: Guard<'static, State>) -> Self {
+        state.unwinding = std::thread::panicking();
+        Locked { registry, state }
     }
 }
 
 impl Drop for Locked {
+    #[inline(always)]
     fn drop(&mut self) {
         // A panic between two steps of a change leaves the state in doubt; what the lock-free readers see is whole.
-        if !self.unwinding && std::thread::panicking() {
+        if std::thread::panicking() && !self.state.unwinding {
             self.state.poisoned = true;
         }
     }
@@ -159,12 +160,19 @@ impl Registry {
     ///
     /// # Errors
     /// `ERROR_POISONED`.
+    #[inline(always)]
     pub(crate) fn lock(&'static self) -> Result<Locked> {
         let state = self.state.lock();
         if state.poisoned {
             return Err(Status::ERROR_POISONED.into());
         }
         Ok(Locked::new(self, state))
+    }
+
+    /// As [`Registry::lock`], where nobody has it.
+    pub(crate) fn try_lock(&'static self) -> Option<Locked> {
+        let state = self.state.try_lock().filter(|state| !state.poisoned)?;
+        Some(Locked::new(self, state))
     }
 
     /// Takes the registry's lock, also where the registry is poisoned.
@@ -194,6 +202,7 @@ impl Registry {
     }
 
     /// The handle of a model.
+    #[inline(always)]
     pub(crate) fn model_handle(&self, index: u32, uses: u32) -> u64 {
         handle::encode(Tag::Model, Parts { registry: self.number, index, generation: handle::generation(uses) })
     }
@@ -244,6 +253,7 @@ pub fn create(options: Options) -> Result<u64> {
     registry.has_release_queue.store(options.release_queue.is_some(), Ordering::Relaxed);
     let opened = state.open(options, registry.epoch.load(Ordering::Relaxed), &registry.places);
     state.hits_before = registry.counters.hits();
+    state.misses_before = registry.counters.misses();
     state.reused_before = registry.counters.reused();
     drop(state);
     if let Err(error) = opened {
@@ -300,7 +310,7 @@ pub fn default_registry() -> Result<u64> {
 ///
 /// # Errors
 /// The status of a null, wrong, foreign, forged or stale handle.
-#[inline]
+#[inline(always)]
 pub fn resolve(value: u64) -> Result<&'static Registry> {
     find(value).map_err(|status| handle::error(Tag::Registry, value, status))
 }
@@ -321,6 +331,7 @@ pub(super) fn find(value: u64) -> std::result::Result<&'static Registry, Status>
 ///
 /// # Errors
 /// As [`resolve`], and `ERROR_POISONED`.
+#[inline(always)]
 pub(crate) fn resolve_locked(value: u64) -> Result<Locked> {
     let registry = resolve(value)?;
     let locked = registry.lock()?;
@@ -330,6 +341,7 @@ pub(crate) fn resolve_locked(value: u64) -> Result<Locked> {
 
 /// As [`resolve_locked`], for a call that was handed `user_data`: where the registry's handle is refused, there is no queue
 /// to put it into, and it stays the caller's.
+#[inline(always)]
 pub(crate) fn resolve_locked_for(value: u64, due: &mut Option<Box<Due>>) -> Result<Locked> {
     resolve_locked(value).inspect_err(|error| {
         if error.status() != Status::ERROR_POISONED {

@@ -6,36 +6,74 @@ use std::sync::Arc;
 use crate::error::{Result, Status};
 use crate::schema::Schema;
 
+use super::handle::INDEX_SHIFT;
+use super::model::NO_STRUCTURE;
 use super::names::KEYS;
 use super::state::NONE;
 
 /// A registry's schemas, by numbers that its models keep.
 pub(crate) struct Schemas {
     used: Vec<Used>,
+    /// The numbers of schemas that models were registered with lately, by the handles that they were handed in with.
+    recent: [u32; RECENT],
     free: Vec<u32>,
     /// The number of the schema at an address.
     numbers: HashMap<usize, u32, ahash::RandomState>,
     heap_bytes: usize,
 }
 
+const RECENT: usize = 16;
+
 struct Used {
     schema: Option<Arc<Schema>>,
     models: u32,
+    /// The number of its structure, which it keeps while it is used.
+    structure: u32,
+    /// The handle that it was handed in with last; 0 for none.
+    handle: u64,
 }
 
 impl Default for Schemas {
     fn default() -> Self {
         let numbers = HashMap::with_hasher(KEYS.clone());
-        Schemas { used: Vec::new(), free: Vec::new(), numbers, heap_bytes: 0 }
+        Schemas { used: Vec::new(), recent: [NONE; RECENT], free: Vec::new(), numbers, heap_bytes: 0 }
     }
 }
 
 impl Schemas {
-    /// Makes sure that one more can be used.
+    /// One more model uses the schema of this handle, which is valid; gives its number, if models do already.
+    pub fn use_known(&mut self, handle: u64) -> Option<u32> {
+        let number = self.recent[Self::place(handle)];
+        let used = self.used.get_mut(number as usize).filter(|used| used.handle == handle && used.models > 0)?;
+        used.models += 1;
+        Some(number)
+    }
+
+    /// One more model uses a schema, that was handed in with this handle or, where that is 0, with none; gives its number.
     ///
     /// # Errors
-    /// `ERROR_OUT_OF_MEMORY`.
-    pub fn reserve(&mut self) -> Result<()> {
+    /// `ERROR_OUT_OF_MEMORY`, `ERROR_FULL`.
+    pub fn use_one(&mut self, schema: Arc<Schema>, handle: u64) -> Result<u32> {
+        let structure = schema.structure_number()?;
+        self.reserve()?;
+        let number = self.add(schema);
+        let used = &mut self.used[number as usize];
+        (used.structure, used.handle) = (structure, handle);
+        self.recent[Self::place(handle)] = number;
+        Ok(number)
+    }
+
+    fn place(handle: u64) -> usize {
+        // Handles that are given out one after the other differ in the index of their slot.
+        (handle >> INDEX_SHIFT) as usize % RECENT
+    }
+
+    /// The number of the structure of a schema; [`NO_STRUCTURE`] for `NONE`.
+    pub fn structure(&self, number: u32) -> u32 {
+        self.used.get(number as usize).map_or(NO_STRUCTURE, |used| used.structure)
+    }
+
+    fn reserve(&mut self) -> Result<()> {
         let full = |_| Status::ERROR_OUT_OF_MEMORY;
         self.used.try_reserve(1).map_err(full)?;
         // As many can be listed as free as there are.
@@ -44,13 +82,12 @@ impl Schemas {
         Ok(())
     }
 
-    /// One more model uses a schema, for which [`Schemas::reserve`] made room; gives its number.
-    pub fn add(&mut self, schema: Arc<Schema>) -> u32 {
+    fn add(&mut self, schema: Arc<Schema>) -> u32 {
         let (used, free, heap_bytes) = (&mut self.used, &mut self.free, &mut self.heap_bytes);
         let number = *self.numbers.entry(Arc::as_ptr(&schema).addr()).or_insert_with(|| {
             *heap_bytes += schema.heap_bytes();
             free.pop().unwrap_or_else(|| {
-                used.push(Used { schema: None, models: 0 });
+                used.push(Used { schema: None, models: 0, structure: NO_STRUCTURE, handle: 0 });
                 used.len() as u32 - 1
             })
         });
@@ -60,7 +97,7 @@ impl Schemas {
         number
     }
 
-    /// One model less uses a schema; with the last one it goes.
+    /// One model less uses a schema, if it is one; with the last one it goes.
     pub fn remove(&mut self, number: u32) {
         let Some(used) = self.used.get_mut(number as usize) else { return };
         used.models -= 1;

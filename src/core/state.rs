@@ -176,6 +176,8 @@ impl OwnerRecord {
 /// All that a registry's lock guards.
 pub(crate) struct State {
     pub poisoned: bool,
+    /// The thread that has the lock was unwinding already when it took it: that panic is none of ours.
+    pub unwinding: bool,
     pub alive: bool,
     pub options: Options,
     /// The registry's epoch when it was made; what the host sees as the generation counts from it.
@@ -219,13 +221,14 @@ pub(crate) struct State {
     pub registered_total: u64,
     /// What the counter of models found by structure, which goes on, said when the registry was made or cleared.
     pub reused_before: u64,
+    /// Lists that were asked first, or built, under the lock.
     pub misses: u64,
     /// Answers from the cache that were given under the lock.
     pub locked_hits: u64,
     pub invalidations: u64,
-    pub built_lists: u64,
     /// What the counters of the cache, which go on, said when this registry was made.
     pub hits_before: u64,
+    pub misses_before: u64,
     /// Who is told of what happens here, and how many changes they were told of.
     pub watchers: Vec<Arc<Watcher>>,
     pub changes: u64,
@@ -236,6 +239,7 @@ impl Default for State {
     fn default() -> Self {
         State {
             poisoned: false,
+            unwinding: false,
             alive: false,
             options: Options::default(),
             first_epoch: 0,
@@ -270,8 +274,8 @@ impl Default for State {
             misses: 0,
             locked_hits: 0,
             invalidations: 0,
-            built_lists: 0,
             hits_before: 0,
+            misses_before: 0,
             watchers: Vec::new(),
             changes: 0,
             sweeper: Record::default(),
@@ -362,7 +366,7 @@ impl State {
         self.kinds.clear();
         self.sweeper = Record::default();
         self.registered_total = 0;
-        (self.misses, self.locked_hits, self.invalidations, self.built_lists) = (0, 0, 0, 0);
+        (self.misses, self.locked_hits, self.invalidations) = (0, 0, 0);
         // What a registry that was not made has reserved must not stay reserved for the next one of its number.
         self.partitions.open(places, &self.options.reserved_tenants).inspect_err(|_| {
             self.alive = false;

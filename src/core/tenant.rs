@@ -76,8 +76,8 @@ impl Locked {
         self.left_behind += self.live_models;
         self.cursor = 0;
         self.live_models = 0;
-        self.invalidations += self.built_lists;
-        self.built_lists = 0;
+        // Each list that was asked first and has not been changed since is invalid now.
+        self.invalidations = self.misses();
         self.registered_total = 0;
         self.reused_before = registry.counters.reused();
         // Destructors run before the caller returns. Without any, later changes take the memory back in steps.
@@ -325,9 +325,13 @@ impl Locked {
             bytes_in_use: memory.in_use(),
             bytes_reserved: memory.reserved,
             cache_hits: hits,
-            cache_misses: self.misses,
+            cache_misses: self.misses(),
             cache_invalidations: self.invalidations,
         }
+    }
+
+    fn misses(&self) -> u64 {
+        self.registry.counters.misses().saturating_sub(self.misses_before) + self.misses
     }
 
     /// What the registry's memory is used for.
