@@ -54,7 +54,7 @@ impl Run {
 
     fn make_registry(&mut self) {
         let limit = if self.random.once_in(3) { 1 + self.random.below(6) } else { 0 };
-        let registry = Registry::with(Limits { models: limit as u32, owners: 0, reserved: &[RESERVED] });
+        let registry = Registry::with(Limits { models: limit as u32, reserved: &[RESERVED], ..Limits::default() });
         self.world.add_registry(registry.0, if limit == 0 { usize::MAX } else { limit });
         std::mem::forget(registry);
     }

@@ -4,70 +4,17 @@ mod support_c_api;
 
 use std::collections::BTreeSet;
 
-use support_c_api::capi::{mreg_due, mreg_registry_options};
+use support_c_api::capi::mreg_registry_options;
+use support_c_api::queues::*;
 use support_c_api::*;
 
 const MODEL: u32 = capi::MREG_DUE_MODEL;
 const OWNER: u32 = capi::MREG_DUE_OWNER;
 
-/// A queue that is freed at the end of the test, if the test has not done so.
-struct Queue(u64);
-
-impl Queue {
-    fn new() -> Queue {
-        let mut queue = 0;
-        call!(mreg_queue_create(&mut queue)).expect("a queue");
-        assert_ne!(queue, 0);
-        Queue(queue)
-    }
-
-    /// The oldest: its kind, its handle, and the number that was its `user_data`.
-    fn poll(&self) -> Result<Option<(u32, u64, usize)>> {
-        let mut due = made::<mreg_due>(capi::mreg_due_init);
-        let mut found = true;
-        call!(mreg_queue_poll(self.0, &mut due, &mut found))?;
-        Ok(found.then_some((due.kind, due.handle, due.user_data.addr())))
-    }
-
-    #[track_caller]
-    fn take_all(&self) -> Vec<(u32, u64, usize)> {
-        std::iter::from_fn(|| self.poll().expect("a queue")).collect()
-    }
-
-    /// The numbers of all that is in it.
-    #[track_caller]
-    fn numbers(&self) -> Vec<usize> {
-        self.take_all().into_iter().map(|(_, _, number)| number).collect()
-    }
-
-    /// A registry that has it.
-    fn registry(&self) -> Registry {
-        let mut options = made::<mreg_registry_options>(capi::mreg_registry_options_init);
-        options.release_queue = self.0;
-        let mut registry = 0;
-        call!(mreg_registry_create(&options, &mut registry)).expect("a registry");
-        Registry(registry)
-    }
-
-    fn free(&self) -> Result<()> {
-        call!(mreg_queue_free(self.0))
-    }
-}
-
-impl Drop for Queue {
-    fn drop(&mut self) {
-        let _ = self.free();
-    }
-}
-
 /// An owner that comes with a number.
 fn owner(registry: u64, kind: u32, number: usize) -> Result<u64> {
-    let mut options = made(capi::mreg_owner_options_init);
-    options.kind = kind;
-    options.connector = text(if kind == DATA_SOURCE { "mysql" } else { "" });
-    options.user_data = std::ptr::without_provenance_mut(number);
-    let mut owner = 0;
-    call!(mreg_owner_create(registry, &options, &mut owner)).map(|()| owner)
+    let connector = if kind == DATA_SOURCE { "mysql" } else { "" };
+    Owner { kind, connector, user_data: number, ..Owner::default() }.create(registry)
 }
 
 fn numbered(model: Model<'_>, number: usize) -> Model<'_> {

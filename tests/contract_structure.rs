@@ -2,8 +2,7 @@
 
 mod support_c_api;
 
-use std::ffi::c_char;
-
+use support_c_api::building::*;
 use support_c_api::*;
 
 const STRICT: u32 = capi::MREG_MODEL_STRICT;
@@ -187,7 +186,7 @@ fn without_a_tenant_global_comes_first_and_then_every_partition_in_order() {
 
 #[test]
 fn with_a_tenant_only_global_and_that_tenant_are_searched() {
-    let registry = Registry::with(Limits { models: 0, owners: 0, reserved: &["trap"] });
+    let registry = Registry::with(Limits { reserved: &["trap"], ..Limits::default() });
     let schema = of(r#"{"a": "string"}"#);
     let add = |name, tenant| Model { schema, ..Model::tenant(name, tenant) }.add(&registry);
     let north = add("A", "north");
@@ -317,60 +316,12 @@ fn each_success_counts_as_reused_and_as_use() {
     free_schema(schema).expect("free");
 }
 
-/// Builds a schema as a C host does.
-struct Builder(u64);
-
-impl Builder {
-    fn new(name: &str) -> Builder {
-        let mut builder = 0;
-        call!(mreg_builder_create(name.as_ptr().cast(), name.len(), &mut builder)).expect("a builder");
-        Builder(builder)
-    }
-
-    fn add(&self, name: &str, ty: &str, attributes: &str) -> Result<()> {
-        let text = |text: &str| (text.as_ptr().cast::<c_char>(), text.len());
-        let ((name, name_length), (ty, ty_length), (more, more_length)) = (text(name), text(ty), text(attributes));
-        call!(mreg_builder_add(self.0, name, name_length, ty, ty_length, more, more_length))
-    }
-
-    fn object(&self, name: &str, attributes: &str) -> Result<()> {
-        let (start, length) = (attributes.as_ptr().cast(), attributes.len());
-        call!(mreg_builder_open_object(self.0, name.as_ptr().cast(), name.len(), start, length))
-    }
-
-    fn array(&self, name: &str, attributes: &str) -> Result<()> {
-        let (start, length) = (attributes.as_ptr().cast(), attributes.len());
-        call!(mreg_builder_open_array(self.0, name.as_ptr().cast(), name.len(), start, length))
-    }
-
-    fn hide(&self, name: &str) -> Result<()> {
-        call!(mreg_builder_hide(self.0, name.as_ptr().cast(), name.len()))
-    }
-
-    fn settings(&self, settings: &str) -> Result<()> {
-        call!(mreg_builder_set_settings(self.0, settings.as_ptr().cast(), settings.len()))
-    }
-
-    fn close(&self) -> Result<()> {
-        call!(mreg_builder_close(self.0))
-    }
-
-    fn finish(&self) -> Result<u64> {
-        let mut schema = u64::MAX;
-        call!(mreg_builder_finish(self.0, &mut schema)).map(|()| schema)
-    }
-}
-
-fn json(schema: u64) -> String {
-    read_text(|buffer, capacity, length| call!(mreg_schema_to_json(schema, buffer, capacity, length))).expect("JSON")
-}
-
 #[test]
 fn a_schema_that_is_built_is_the_one_that_is_parsed() {
     let builder = Builder::new("Order");
     let base =
         schema(r#"{"name": "Document", "base": "Model", "properties": {"number": "string", "draft": "boolean"}}"#);
-    call!(mreg_builder_set_base(builder.0, base)).expect("a base");
+    builder.base(base).expect("a base");
     builder.settings(r#"{"plural": "Orders", "strict": true}"#).expect("settings");
     builder.add("total", "number", r#"{"required": true, "default": 0}"#).expect("a property");
     builder.add("customer", "Customer", "").expect("a property");

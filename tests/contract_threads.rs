@@ -126,9 +126,9 @@ fn a_registry_is_destroyed_while_others_are_inside_calls() {
     for round in 0..150 {
         let registry = Registry::new();
         let (source, app) = (registry.data_source("mysql"), registry.app());
-        let began = AtomicUsize::new(0);
-        let mine: Vec<Vec<&'static Witness>> =
-            (0..THREADS).map(|_| (0..40).map(|_| Witness::new()).collect()).collect();
+        let (began, owners) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let [mine, of_owners]: [Vec<Vec<&'static Witness>>; 2] =
+            [(); 2].map(|()| (0..THREADS).map(|_| (0..40).map(|_| Witness::new()).collect()).collect());
         together(|thread| {
             if thread == 0 {
                 while began.load(Ordering::Relaxed) < THREADS / 2 {
@@ -138,7 +138,7 @@ fn a_registry_is_destroyed_while_others_are_inside_calls() {
             }
             began.fetch_add(1, Ordering::Relaxed);
             let mut random = Random::new((round * THREADS + thread) as u64);
-            for witness in &mine[thread] {
+            for (witness, of_owner) in mine[thread].iter().zip(&of_owners[thread]) {
                 let name = ["User", "Order", "a name that is longer than a slot has room for"][random.below(3)];
                 let model = Model { app, ..Model::on(name, source) }.watched(witness).register(registry.0);
                 let model = model.unwrap_or(0);
@@ -163,7 +163,10 @@ fn a_registry_is_destroyed_while_others_are_inside_calls() {
                     }
                     7 => done(fine(call!(mreg_registry_clear(registry.0)))),
                     8 => done(fine(invalidate(app))),
-                    _ => done(fine(Owner::app().create(registry.0).and_then(release))),
+                    _ => {
+                        owners.fetch_add(1, Ordering::Relaxed);
+                        fine(Owner { witness: Some(of_owner), ..Owner::app() }.create(registry.0));
+                    }
                 }
                 witnesses.fetch_add(1, Ordering::Relaxed);
             }
@@ -173,6 +176,9 @@ fn a_registry_is_destroyed_while_others_are_inside_calls() {
             assert!(!owner_is_valid(owner));
         }
         assert!(mine[1..].iter().flatten().all(|witness| witness.runs() == 1), "each exactly once");
+        let runs: Vec<usize> = of_owners.iter().flatten().map(|witness| witness.runs()).collect();
+        assert!(runs.iter().all(|runs| *runs <= 1), "each once at most");
+        assert_eq!(runs.iter().sum::<usize>(), owners.into_inner(), "no owner is made in a registry that is gone");
     }
     assert!(witnesses.load(Ordering::Relaxed) > 0);
 }

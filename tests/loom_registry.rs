@@ -395,7 +395,7 @@ fn release(queue: &std::sync::Arc<release::ReleaseQueue>, number: usize) {
     assert_eq!(due::append(1, list), 0, "nobody is called");
 }
 
-/// Seen to fail where `poll` gives the lock back between its two steps, and where it does not turn the row round.
+/// Seen to fail where `take` gives the lock back between its two steps, and where it does not turn the row round.
 #[test]
 fn what_is_in_a_queue_comes_out_once_and_in_its_order() {
     check(|| {
@@ -422,7 +422,7 @@ fn what_is_in_a_queue_comes_out_once_and_in_its_order() {
     });
 }
 
-/// Seen to fail where `poll` does not look whether the queue is open.
+/// Seen to fail where `take` does not look whether the queue is open.
 #[test]
 fn a_queue_that_was_freed_is_never_said_to_be_empty() {
     check(|| {

@@ -47,6 +47,6 @@ pub fn coarse_wall_ms() -> i64 {
 /// Milliseconds on a clock that never goes back.
 #[cfg(not(all(any(target_os = "linux", target_os = "android"), not(miri))))]
 pub fn monotonic_ms() -> u64 {
-    static START: once_cell::sync::Lazy<std::time::Instant> = once_cell::sync::Lazy::new(std::time::Instant::now);
+    static START: once_cell::sync::Lazy<Instant> = once_cell::sync::Lazy::new(Instant::now);
     START.elapsed().as_millis() as u64
 }

@@ -99,3 +99,39 @@ pub fn internal_error(message: &str) {
     list.log(Level::Error, format_args!("{message}"));
     due::append(0, list);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    unsafe extern "C-unwind" fn listens(_: *mut c_void, _: u32, _: *const c_char, _: usize) {}
+
+    /// What a call of this thread that ends now would hand to the host.
+    fn told() -> Option<(UserData, Message)> {
+        let here = 0;
+        let turn = due::begin(std::ptr::from_ref(&here).addr(), 0, 0)?;
+        let message = match due::take(turn) {
+            Some(due::Step::Log) => due::message(turn).map(|(_, user_data, message)| (user_data, message)),
+            _ => None,
+        };
+        assert!(due::take(turn).is_none(), "there is one message at most");
+        message
+    }
+
+    #[test]
+    fn an_internal_error_is_told_by_the_next_call_of_its_thread_if_somebody_listens() {
+        let mine = UserData(std::ptr::without_provenance_mut(4711));
+        internal_error("before anybody listened");
+        set(Level::Error as u32, Some(listens), mine).expect("a level");
+        assert!(told().is_none());
+        internal_error("é is wrong");
+        assert!(std::thread::spawn(told).join().expect("a thread").is_none(), "it is told where it happened");
+        let (user_data, message) = told().expect("a message");
+        assert_eq!((user_data, message.level), (mine, Level::Error));
+        assert_eq!(&message.text[..=message.length], "é is wrong\0".as_bytes());
+
+        internal_error("nobody listens any more when it is to be told");
+        set(0, None, mine).expect("a level");
+        assert!(told().is_none());
+    }
+}

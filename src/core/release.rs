@@ -79,17 +79,7 @@ pub fn optional(handle: u64) -> Result<Option<Arc<ReleaseQueue>>, Error> {
 /// # Errors
 /// The status of a null, wrong, foreign, forged or stale handle.
 pub fn poll(handle: u64) -> Result<Option<Released>, Error> {
-    let queue = QUEUES.get(handle)?;
-    let mut waiting = queue.waiting.lock();
-    if !waiting.open {
-        return Err(Status::ERROR_STALE_HANDLE.into());
-    }
-    if waiting.oldest.is_empty() {
-        waiting.oldest = std::mem::take(&mut waiting.arrived).reversed();
-    }
-    let due = waiting.oldest.pop();
-    drop(waiting);
-    Ok(due.and_then(|due| due.released()))
+    Ok(QUEUES.get(handle)?.take()?.and_then(|due| due.released()))
 }
 
 /// Frees a queue; what is left in it and what comes later is dropped.
@@ -114,5 +104,48 @@ impl ReleaseQueue {
         if waiting.open {
             waiting.arrived.push(due);
         }
+    }
+
+    /// Takes the oldest out; it may have been freed since it was found.
+    fn take(&self) -> Result<Option<Box<Due>>, Error> {
+        let mut waiting = self.waiting.lock();
+        if !waiting.open {
+            return Err(Status::ERROR_STALE_HANDLE.into());
+        }
+        if waiting.oldest.is_empty() {
+            waiting.oldest = std::mem::take(&mut waiting.arrived).reversed();
+        }
+        Ok(waiting.oldest.pop())
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn queue() -> (u64, Arc<ReleaseQueue>) {
+        let handle = create().expect("a queue");
+        (handle, optional(handle).expect("the queue").expect("no null handle"))
+    }
+
+    #[test]
+    fn who_found_a_queue_before_it_was_freed_finds_it_closed_and_keeps_nothing_in_it() {
+        let (handle, queue) = queue();
+        let due = || Due::queued(queue.clone(), Kind::Model, UserData(std::ptr::without_provenance_mut(1)));
+        queue.put(due());
+        free(handle).expect("freed");
+        assert_eq!(queue.take().map_err(|error| error.status()).err(), Some(Status::ERROR_STALE_HANDLE));
+        queue.put(due());
+        let waiting = queue.waiting.lock();
+        assert!(waiting.arrived.is_empty() && waiting.oldest.is_empty());
+    }
+
+    #[test]
+    fn a_queue_can_be_printed_while_it_is_used() {
+        let (handle, queue) = queue();
+        let used = queue.waiting.lock();
+        assert_eq!(format!("{queue:?}"), "ReleaseQueue { .. }");
+        drop(used);
+        free(handle).expect("freed");
     }
 }

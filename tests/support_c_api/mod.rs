@@ -8,8 +8,10 @@
 
 pub mod arguments;
 mod asking;
+pub mod building;
 pub mod naive;
 mod owners;
+pub mod queues;
 mod random;
 pub mod scarce;
 pub mod state;
@@ -24,8 +26,9 @@ pub use random::Random;
 pub use sweeping::*;
 pub use witness::{Witness, with_an_alarm, witnessed};
 
-use std::ffi::{CStr, c_char};
+use std::ffi::c_char;
 use std::mem::{MaybeUninit, size_of};
+use std::sync::LazyLock;
 
 pub use modelreg::capi;
 use modelreg::capi::{mreg_error, mreg_text};
@@ -63,20 +66,19 @@ pub type Result<T> = std::result::Result<T, Failure>;
 
 /// An error struct that shows whether the library wrote to it.
 pub fn fresh_error() -> mreg_error {
-    let mut error = MaybeUninit::<mreg_error>::uninit();
-    // SAFETY: memory for one struct, which the function fills.
-    let mut error = unsafe {
-        capi::mreg_error_init(error.as_mut_ptr());
-        error.assume_init()
-    };
-    (error.code, error.line, error.offset, error.column) = (-77, 77, 77, 77);
-    error
+    // Every call of every test has one.
+    static FRESH: LazyLock<mreg_error> = LazyLock::new(|| {
+        let mut error = made::<mreg_error>(capi::mreg_error_init);
+        (error.code, error.line, error.offset, error.column) = (-77, 77, 77, 77);
+        error
+    });
+    *FRESH
 }
 
 pub fn text_of(field: &[c_char]) -> String {
-    let bytes: Vec<u8> = field.iter().map(|byte| *byte as u8).collect();
-    let text = CStr::from_bytes_until_nul(&bytes).expect("a text field ends with a NUL");
-    text.to_str().expect("a text field is UTF-8").to_owned()
+    let end = field.iter().position(|byte| *byte == 0).expect("a text field ends with a NUL");
+    let bytes = field[..end].iter().map(|byte| *byte as u8).collect();
+    String::from_utf8(bytes).expect("a text field is UTF-8")
 }
 
 /// Turns a status into a result, and checks that the error struct fits it.

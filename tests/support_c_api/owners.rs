@@ -23,6 +23,8 @@ pub struct Limits<'a> {
     pub models: u32,
     pub owners: u32,
     pub reserved: &'a [&'a str],
+    /// The release queue.
+    pub queue: u64,
 }
 
 impl Registry {
@@ -37,6 +39,7 @@ impl Registry {
         let reserved: Vec<_> = limits.reserved.iter().map(|code| text(code)).collect();
         let mut options = made::<mreg_registry_options>(super::capi::mreg_registry_options_init);
         (options.max_models, options.max_owners) = (limits.models, limits.owners);
+        options.release_queue = limits.queue;
         (options.reserved_tenants, options.reserved_tenant_count) = (reserved.as_ptr(), reserved.len());
         let mut registry = 0;
         call!(mreg_registry_create(&options, &mut registry)).expect("a registry");
@@ -82,6 +85,7 @@ pub struct Owner<'a> {
     pub port: &'a str,
     pub database: &'a str,
     pub url: &'a str,
+    pub user_data: usize,
     pub witness: Option<&'static Witness>,
 }
 
@@ -103,7 +107,7 @@ impl Owner<'_> {
         options.port = text(self.port);
         options.database = text(self.database);
         options.url = text(self.url);
-        (options.user_data, options.destroy) = watched(self.witness);
+        (options.user_data, options.destroy) = watched(self.witness, self.user_data);
         let mut owner = u64::MAX;
         let result = call!(mreg_owner_create(registry, &options, &mut owner));
         assert_eq!(result.is_err(), owner == 0, "the owner is null exactly when the call failed");
@@ -111,10 +115,11 @@ impl Owner<'_> {
     }
 }
 
-fn watched(witness: Option<&'static Witness>) -> (*mut c_void, mreg_destructor) {
+/// The witness with its destructor; where there is none, the number without one.
+fn watched(witness: Option<&'static Witness>, number: usize) -> (*mut c_void, mreg_destructor) {
     match witness {
         Some(witness) => (witness.pointer(), Some(witnessed)),
-        None => (std::ptr::null_mut(), None),
+        None => (std::ptr::without_provenance_mut(number), None),
     }
 }
 
@@ -171,10 +176,7 @@ impl<'a> Model<'a> {
         options.schema = self.schema;
         options.settings = text(self.settings);
         (options.flags, options.marks) = (self.flags, self.marks);
-        (options.user_data, options.destroy) = watched(self.witness);
-        if self.witness.is_none() {
-            options.user_data = std::ptr::without_provenance_mut(self.user_data);
-        }
+        (options.user_data, options.destroy) = watched(self.witness, self.user_data);
         let mut model = u64::MAX;
         let result = call!(mreg_model_register(registry, &options, &mut model));
         assert_eq!(result.is_err(), model == 0, "the model is null exactly when the call failed");

@@ -14,7 +14,7 @@ pub use super::capi::{
 };
 
 /// A change as a test looks at it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Change {
     pub kind: u32,
     pub sequence: u64,
@@ -118,6 +118,11 @@ impl Listener {
     /// How often its destructor ran.
     pub fn destroyed(&self) -> usize {
         self.destroyed.load(Ordering::SeqCst)
+    }
+
+    /// Forgets that its destructor ran, for one that is used again.
+    pub fn reset(&self) {
+        self.destroyed.store(0, Ordering::SeqCst);
     }
 
     pub fn options(&'static self) -> mreg_watcher_options {

@@ -36,6 +36,11 @@ impl Witness {
         *self.thread.lock().expect("no destructor panics")
     }
 
+    /// Counts what came through a release queue as a run.
+    pub fn count(&self) {
+        self.runs.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// Forgets that it ran, for one that is used again.
     pub fn reset(&self) {
         self.runs.store(0, Ordering::SeqCst);

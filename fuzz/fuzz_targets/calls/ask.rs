@@ -36,7 +36,7 @@ impl Run<'_> {
             }
             _ => {
                 assert_eq!(owner_kind(known.handle), Ok(known.kind));
-                assert_eq!(owner_name(known.handle).as_deref(), Ok("owner"));
+                assert_eq!(owner_name(known.handle).as_deref(), Ok(naive::OWNER_NAME));
                 assert_eq!(owner_tenant(known.handle).as_ref(), Ok(&known.label));
                 let other = known.other_kind();
                 assert_eq!(stamped(known.handle, other, false).map(|(list, _)| list), Ok(vec![]));
@@ -271,7 +271,8 @@ impl Run<'_> {
     }
 
     /// Each destructor ran once where it is due, and never before.
-    pub fn check_destructors(&self) {
+    pub fn check_destructors(&mut self) {
+        self.take_due();
         for model in &self.world.models {
             assert_eq!(model.witness.runs(), model.runs(), "destructor of {}", model.name);
         }

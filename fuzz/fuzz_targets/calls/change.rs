@@ -11,6 +11,11 @@ fn kind_of_host(registry: u64) -> u32 {
 }
 
 impl Run<'_> {
+    /// With its destructor, or where there is a queue perhaps without.
+    fn due_by(&self, witness: &'static Witness, by_queue: bool) -> (Option<&'static Witness>, usize) {
+        if by_queue && self.queue != 0 { (None, witness.pointer().addr()) } else { (Some(witness), 0) }
+    }
+
     pub fn make_owner(&mut self, registry: usize) {
         if self.world.owners.len() >= 24 {
             return;
@@ -24,7 +29,9 @@ impl Run<'_> {
             _ => kind_of_host(handle),
         };
         let witness = self.witness();
-        let owner = Owner { kind, connector, name: "owner", witness: Some(witness), ..Owner::default() };
+        let (destroyed, user_data) = self.due_by(witness, choice & 8 != 0);
+        let name = naive::OWNER_NAME;
+        let owner = Owner { kind, connector, name, user_data, witness: destroyed, ..Owner::default() };
         let owner = owner.create(handle).expect("an owner");
         self.give(owner);
         let label = owner_tenant(owner).expect("a label");
@@ -59,6 +66,7 @@ impl Run<'_> {
         let (structure, strict, marks) = (usize::from(choice >> 6), choice & 32 != 0, u32::from(choice >> 3 & 3));
         let settings = if strict { r#"{"strict":true}"# } else { "" };
         let witness = self.witness();
+        let (destroyed, user_data) = self.due_by(witness, asked.app.is_some() ^ (choice & 16 != 0));
         let known = &self.world.registries[registry];
         let full =
             self.world.live_models(registry) >= known.max_models && self.world.replaced(registry, &new).is_none();
@@ -69,13 +77,15 @@ impl Run<'_> {
             tenant: &asked.tenant,
             schema: SCHEMAS.get(structure).copied().unwrap_or(0),
             settings,
-            witness: Some(witness),
+            user_data,
+            witness: destroyed,
             marks,
             ..Model::default()
         }
         .register(known.handle);
         if full {
             assert_eq!(code(result), FULL);
+            self.take_due();
             assert_eq!(witness.runs(), 1, "what a failing call was handed is destroyed");
             return;
         }
@@ -405,18 +415,20 @@ impl Run<'_> {
             let left = stats(handle);
             assert_eq!((left.models, left.owners, left.tenants, left.unique_structures), (0, 0, 0, 0));
             // The name of the host's own kind stays with the registry; the first has the number 1000.
-            let desk = Owner { kind: 1000, ..Owner::default() }.create(handle).and_then(release).is_ok();
+            let desk = self.world.owners.iter().any(|owner| owner.registry == registry && owner.kind == 1000);
             let kept = if desk { "desk".len() as u64 } else { 0 };
-            call!(mreg_registry_reclaim(handle)).expect("reclaim");
             assert!(left.bytes_in_use <= kept, "{} bytes are in use when all is let go", left.bytes_in_use);
             destroy(handle).expect("destroy");
             self.world.destroy(registry);
+            self.check_told();
         }
+        self.end_builders();
         for (schema, live) in std::mem::take(&mut self.schemas) {
             let result = free_schema(schema);
             assert!(if live { result.is_ok() } else { code(result) == STALE_HANDLE });
         }
         self.check_destructors();
+        self.end_told();
         for handle in self.given.iter().skip(SCHEMAS.len()) {
             assert!(!model_is_valid(*handle) && !owner_is_valid(*handle));
         }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::call;
 use crate::support_c_api::table::tag_of;
-use modelreg::capi::{mreg_due, mreg_load_info, mreg_registry_stats, mreg_sweeper_info};
+use modelreg::capi::{mreg_change, mreg_due, mreg_load_info, mreg_registry_stats, mreg_sweeper_info};
 
 const REGISTRY: u64 = 1;
 const OWNER: u64 = 2;
@@ -11,6 +11,7 @@ const MODEL: u64 = 3;
 const SCHEMA: u64 = 4;
 const SNAPSHOT: u64 = 5;
 const LOAD_REPORT: u64 = 6;
+const WATCHER: u64 = 7 | 1 << 3;
 const QUEUE: u64 = 7 | 2 << 3;
 const BUILDER: u64 = 7 | 3 << 3;
 
@@ -18,7 +19,7 @@ const BUILDER: u64 = 7 | 3 << 3;
 type Attempt = (u64, bool, fn(u64) -> Result<()>);
 
 /// Functions with the type of their handle, and whether null is nothing to do for them.
-const ATTEMPTS: [Attempt; 45] = [
+const ATTEMPTS: [Attempt; 50] = [
     (REGISTRY, true, destroy),
     (REGISTRY, false, |handle| call!(mreg_registry_clear(handle))),
     (REGISTRY, false, |handle| call!(mreg_registry_reclaim(handle))),
@@ -70,12 +71,20 @@ const ATTEMPTS: [Attempt; 45] = [
         let mut info = made::<mreg_load_info>(capi::mreg_load_info_init);
         call!(mreg_load_report_get_info(handle, &mut info))
     }),
+    (REGISTRY, false, |handle| call!(mreg_watcher_create(handle, std::ptr::null(), &mut 0))),
+    (WATCHER, true, |handle| call!(mreg_watcher_free(handle))),
+    (WATCHER, false, |handle| {
+        let mut change = made::<mreg_change>(capi::mreg_change_init);
+        call!(mreg_watcher_poll(handle, &mut change, &mut false))
+    }),
+    (QUEUE, true, |handle| call!(mreg_queue_free(handle))),
     (QUEUE, false, |handle| {
         let mut due = made::<mreg_due>(capi::mreg_due_init);
         call!(mreg_queue_poll(handle, &mut due, &mut false))
     }),
     (BUILDER, true, |handle| call!(mreg_builder_free(handle))),
     (BUILDER, false, |handle| call!(mreg_builder_close(handle))),
+    (BUILDER, false, |handle| call!(mreg_builder_finish(handle, &mut 0))),
 ];
 
 impl Run<'_> {
@@ -87,6 +96,10 @@ impl Run<'_> {
             || world.owners.iter().any(|known| known.live && known.handle == handle)
             || world.models.iter().any(|known| known.readable() && known.handle == handle)
             || world.snapshots.iter().any(|known| known.live && known.handle == handle)
+            || world.watchers.iter().any(|known| known.live && known.handle == handle)
+            || world.builders.iter().any(|known| known.live && known.handle == handle)
+            || self.tellers.contains(&handle)
+            || self.queue == handle
             || self.schemas.iter().any(|(schema, live)| *live && *schema == handle)
     }
 

@@ -1,6 +1,6 @@
 //! Sequences of C calls against the contract in its plainest form (tests/support_c_api/naive): two registries, any
-//! handle at any place, in any order. What a call answers is compared at once, everything that can be asked at the end;
-//! then all is let go, and nothing may be in use.
+//! handle at any place, in any order; watchers, a release queue and builders beside them. What a call answers is compared
+//! at once, everything that can be asked at the end; then all is let go, and nothing may be in use.
 //!
 //! Each byte is a choice: what to do next, and with what.
 
@@ -10,13 +10,16 @@
 mod support_c_api;
 
 mod ask;
+mod build;
 mod change;
 mod handles;
+mod told;
 
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use support_c_api::naive::{self, RESERVED, World};
+use support_c_api::queues::Queue;
 use support_c_api::*;
 
 const TENANTS: [&str; 6] = ["north", "south", "", RESERVED, "global", "a tenant with a long code, longer than a word"];
@@ -85,6 +88,10 @@ pub struct Run<'a> {
     given: Vec<u64>,
     /// Schemas of models that were asked for.
     schemas: Vec<(u64, bool)>,
+    /// The watcher of each registry that calls; 0 for none.
+    tellers: Vec<u64>,
+    /// The release queue that registries may have; 0 for none.
+    queue: u64,
 }
 
 fn handle_of(world: &World, owner: Option<usize>) -> u64 {
@@ -104,7 +111,10 @@ impl Run<'_> {
     }
 
     fn make_registry(&mut self, limit: usize) {
-        let registry = Registry::with(Limits { models: limit as u32, owners: 0, reserved: &[RESERVED] });
+        let queue = self.queue;
+        let registry =
+            Registry::with(Limits { models: limit as u32, reserved: &[RESERVED], queue, ..Limits::default() });
+        self.tellers.push(0);
         self.world.add_registry(registry.0, if limit == 0 { usize::MAX } else { limit });
         set_clock(registry.0, self.now);
         self.give(registry.0);
@@ -145,7 +155,7 @@ impl Run<'_> {
             self.make_registry(0);
             return;
         };
-        let step = self.bytes.below(32);
+        let step = self.bytes.below(38);
         if *TRACE {
             eprintln!("step {step} in registry {registry}, then {:?}", &self.bytes.0[..self.bytes.0.len().min(8)]);
         }
@@ -170,20 +180,28 @@ impl Run<'_> {
             28 => self.ask_registry(registry),
             29 => self.ask_some_model(),
             30 => self.ask_some_snapshot(),
-            _ => self.set_current(),
+            31 => self.set_current(),
+            32..=34 => self.watch_some(registry),
+            _ => self.build_some(),
         }
     }
 
     fn run(&mut self) {
         set_current_tenant("").expect("no tenant");
+        let choice = self.bytes.byte();
+        if choice & 2 != 0 {
+            self.queue = std::mem::ManuallyDrop::new(Queue::new()).0;
+            self.give(self.queue);
+        }
         self.make_registry(0);
-        if self.bytes.byte() & 1 != 0 {
+        if choice & 1 != 0 {
             let limit = 1 + self.bytes.below(4);
             self.make_registry(limit);
         }
         let mut steps = 0;
         while !self.bytes.0.is_empty() && steps < 100 {
             self.step();
+            self.check_told();
             self.check_destructors();
             steps += 1;
         }
@@ -202,6 +220,8 @@ fuzz_target!(|data: &[u8]| {
         uses: Vec::new(),
         given: SCHEMAS.to_vec(),
         schemas: Vec::new(),
+        tellers: Vec::new(),
+        queue: 0,
     };
     run.run();
 });

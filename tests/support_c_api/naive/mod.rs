@@ -1,7 +1,12 @@
 //! The contract in its plainest form: vectors, searched from end to end. What the library does is compared with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod building;
 
+pub use building::Builder;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::watching::*;
 use super::{APP, DATA_SOURCE, Witness};
 
 /// A model that was registered once.
@@ -74,6 +79,9 @@ pub struct Registry {
     pub generation: u64,
     pub registered_total: u64,
     pub reused_total: u64,
+    /// Whether anybody is told of its changes, and how many there were while somebody was.
+    pub watched: bool,
+    pub sequence: u64,
     /// `global` first, the others in the order they came to be.
     pub partitions: Vec<Partition>,
 }
@@ -85,6 +93,36 @@ pub struct Snapshot {
     pub models: Vec<usize>,
 }
 
+/// A watcher that is polled or was polled.
+pub struct Watcher {
+    pub handle: u64,
+    pub registry: usize,
+    pub live: bool,
+    pub capacity: usize,
+    pub kept: VecDeque<Change>,
+    /// How many there was no room for, with the number of the last: the oldest went.
+    pub lost: u64,
+    pub last_lost: u64,
+}
+
+impl Watcher {
+    pub fn keep(&mut self, change: &Change) {
+        self.kept.push_back(change.clone());
+        if self.kept.len() > self.capacity {
+            self.lost += 1;
+            self.last_lost = self.kept.pop_front().map_or(0, |oldest| oldest.sequence);
+        }
+    }
+
+    /// The next that it has to give.
+    pub fn poll(&mut self, registry: u64) -> Option<Change> {
+        match std::mem::take(&mut self.lost) {
+            0 => self.kept.pop_front(),
+            count => Some(Change { kind: LOST, sequence: self.last_lost, registry, count, ..Change::default() }),
+        }
+    }
+}
+
 /// All that there ever was.
 #[derive(Default)]
 pub struct World {
@@ -92,7 +130,14 @@ pub struct World {
     pub owners: Vec<Owner>,
     pub models: Vec<Model>,
     pub snapshots: Vec<Snapshot>,
+    pub watchers: Vec<Watcher>,
+    pub builders: Vec<Builder>,
+    /// What is still to be told; models that go with one owner or tenant go in any order.
+    pub changes: Vec<Change>,
 }
+
+/// The name of every owner.
+pub const OWNER_NAME: &str = "owner";
 
 /// The one tenant code that every registry of the test reserves.
 pub const RESERVED: &str = "trap";
@@ -123,8 +168,32 @@ impl World {
             generation: 1,
             registered_total: 0,
             reused_total: 0,
+            watched: false,
+            sequence: 0,
             partitions: vec![Partition::new("global", false)],
         });
+    }
+
+    fn tell(&mut self, registry: usize, change: Change) {
+        let known = &mut self.registries[registry];
+        if known.watched {
+            known.sequence += 1;
+            self.changes.push(Change { registry: known.handle, sequence: known.sequence, ..change });
+        }
+    }
+
+    fn tell_model(&mut self, kind: u32, model: usize, replaced: Option<usize>) {
+        let known = &self.models[model];
+        let change = Change {
+            kind,
+            owner: known.owner().map_or(0, |owner| self.owners[owner].handle),
+            model: known.handle,
+            replaced: replaced.map_or(0, |old| self.models[old].handle),
+            name: known.name.clone(),
+            tenant: known.partition.clone(),
+            ..Change::default()
+        };
+        self.tell(known.registry, change);
     }
 
     pub fn live_models(&self, registry: usize) -> usize {
@@ -184,6 +253,7 @@ impl World {
         (model.data_source, model.app, model.partition) = (new.data_source, new.app, partition);
         self.models.push(model);
         self.place(index, replaced, true);
+        self.tell_model(if replaced.is_some() { REPLACED } else { REGISTERED }, index, replaced);
     }
 
     /// Gives a model other owners.
@@ -195,6 +265,7 @@ impl World {
         let moved = &mut self.models[model];
         (moved.data_source, moved.app, moved.partition) = (new.data_source, new.app, partition);
         self.place(model, replaced, false);
+        self.tell_model(MOVED, model, replaced);
     }
 
     fn place(&mut self, model: usize, replaced: Option<usize>, in_place: bool) {
@@ -209,7 +280,7 @@ impl World {
             self.owners[at].changed = true;
         }
         if let Some(old) = replaced {
-            self.drop_model(old);
+            self.forget(old);
         }
         let registry = self.models[model].registry;
         let label = self.models[model].partition.clone();
@@ -234,23 +305,35 @@ impl World {
         }
     }
 
-    pub fn drop_model(&mut self, model: usize) {
+    fn forget(&mut self, model: usize) {
         self.take_out(model);
         self.models[model].registered = false;
     }
 
-    fn drop_partition(&mut self, registry: usize, label: &str) -> u64 {
-        let Some(partition) = self.partition(registry, label) else { return 0 };
-        let models = partition.models.clone();
+    pub fn drop_model(&mut self, model: usize) {
+        self.forget(model);
+        self.tell_model(REMOVED, model, None);
+    }
+
+    fn names_in(&self, registry: usize, label: &str) -> u64 {
+        let models = self.partition(registry, label).map_or(&[][..], |partition| &partition.models);
         let names: BTreeSet<&str> = models.iter().map(|model| self.models[*model].name.as_str()).collect();
-        let names = names.len() as u64;
-        for model in models {
+        names.len() as u64
+    }
+
+    /// Drops a partition, of whose names some may have gone already.
+    fn drop_partition(&mut self, registry: usize, label: &str, names: u64) {
+        let Some(partition) = self.partition(registry, label) else { return };
+        for model in partition.models.clone() {
             self.drop_model(model);
         }
         self.registries[registry]
             .partitions
             .retain(|partition| partition.label == "global" || partition.label != label);
-        names
+        if label != "global" || names > 0 {
+            let change = Change { kind: TENANT_DROPPED, count: names, tenant: label.to_owned(), ..Change::default() };
+            self.tell(registry, change);
+        }
     }
 
     fn models_about(&self, owner: usize) -> Vec<usize> {
@@ -259,32 +342,34 @@ impl World {
     }
 
     pub fn release(&mut self, owner: usize) {
+        let registry = self.owners[owner].registry;
+        let names = self.names_in(registry, &self.owners[owner].label);
         for model in self.models_about(owner) {
             self.drop_model(model);
         }
-        let registry = self.owners[owner].registry;
-        let mut left = Vec::new();
-        for partition in &mut self.registries[registry].partitions {
-            if partition.members.remove(&owner) && partition.members.is_empty() {
-                left.push(partition.label.clone());
-            }
-        }
-        for label in left {
-            self.drop_partition(registry, &label);
+        let label = self.owners[owner].label.clone();
+        let partition = self.registries[registry].partitions.iter_mut().find(|partition| partition.label == label);
+        if partition.is_some_and(|partition| partition.members.remove(&owner) && partition.members.is_empty()) {
+            self.drop_partition(registry, &label, names);
         }
         self.owners[owner].live = false;
+        let (handle, name) = (self.owners[owner].handle, OWNER_NAME.to_owned());
+        self.tell(registry, Change { kind: OWNER_RELEASED, owner: handle, name, tenant: label, ..Change::default() });
     }
 
     pub fn drop_tenant(&mut self, registry: usize, code: &str, owner: Option<usize>) -> u64 {
         if code.is_empty() || code == RESERVED {
             return 0;
         }
-        let Some(owner) = owner else { return self.drop_partition(registry, code) };
+        let names = self.names_in(registry, code);
+        let Some(owner) = owner else {
+            self.drop_partition(registry, code, names);
+            return names;
+        };
         let Some(partition) = self.partition(registry, code) else { return 0 };
         if !partition.members.contains(&owner) {
             return 0;
         }
-        let names: BTreeSet<String> = partition.models.iter().map(|model| self.models[*model].name.clone()).collect();
         for model in self.models_about(owner) {
             if self.models[model].partition == code {
                 self.drop_model(model);
@@ -296,26 +381,32 @@ impl World {
         if !partition.members.is_empty() {
             return 0;
         }
-        self.drop_partition(registry, code);
-        names.len() as u64
+        self.drop_partition(registry, code, names);
+        names
     }
 
     pub fn drop_idle(&mut self, registry: usize) -> u64 {
         let labels: Vec<String> =
             self.registries[registry].partitions.iter().skip(1).map(|partition| partition.label.clone()).collect();
         for label in &labels {
-            self.drop_partition(registry, label);
+            self.drop_partition(registry, label, self.names_in(registry, label));
         }
         labels.len() as u64
     }
 
     pub fn clear(&mut self, registry: usize) {
+        let count = self.live_models(registry) as u64;
+        self.empty(registry);
+        self.tell(registry, Change { kind: CLEARED, count, ..Change::default() });
+    }
+
+    fn empty(&mut self, registry: usize) {
         for owner in self.owners.iter_mut().filter(|owner| owner.registry == registry) {
             owner.changed = true;
         }
         for model in 0..self.models.len() {
             if self.models[model].registered && self.models[model].registry == registry {
-                self.drop_model(model);
+                self.forget(model);
             }
         }
         let registry = &mut self.registries[registry];
@@ -326,8 +417,11 @@ impl World {
     }
 
     pub fn destroy(&mut self, registry: usize) {
-        self.clear(registry);
+        let count = self.live_models(registry) as u64;
+        self.empty(registry);
+        self.tell(registry, Change { kind: DESTROYED, count, ..Change::default() });
         self.registries[registry].live = false;
+        self.registries[registry].watched = false;
         for owner in self.owners.iter_mut().filter(|owner| owner.registry == registry) {
             owner.live = false;
         }
