@@ -211,6 +211,10 @@ fn configurations_are_compared_by_their_fields_and_not_by_their_label() {
     assert_eq!(models_in(registry.0, "ds_mysql_8d69464b"), Ok(vec![]));
     assert_eq!(models_in(registry.0, "ds_mysql_8d69464b_2"), Ok(vec![models[1], models[3]]));
     assert_eq!(owner_tenant(owners[1]).as_deref(), Ok("ds_mysql_8d69464b_2"), "a label stays what it is");
+    let third = data_source("mysql", "a", "b", "c:d").create(registry.0).expect("an owner");
+    let first = one.create(registry.0).expect("an owner");
+    assert_eq!(owner_tenant(third).as_deref(), Ok("ds_mysql_8d69464b"), "the label was free again");
+    assert_eq!(owner_tenant(first).as_deref(), Ok("ds_mysql_8d69464b_3"));
 }
 
 #[test]

@@ -200,7 +200,6 @@ pub fn decode_registry(handle: u64) -> Result<(u32, u64), Status> {
 pub fn error(tag: Tag, value: u64, status: Status) -> Error {
     let what = tag.text();
     let message = match (status, tag_of(value)) {
-        (Status::ERROR_NULL_HANDLE, _) => format!("{what}: the handle is null"),
         (Status::ERROR_WRONG_HANDLE_TYPE, Some(other)) => {
             format!("{what}: handle {value:#x} is of another type: it is of type {}", other.text())
         }

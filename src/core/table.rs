@@ -75,7 +75,8 @@ impl<T> HandleTable<T> {
             None if slots.len() >= MAX_SLOTS as usize => return Err((Status::ERROR_FULL, value)),
             None => {
                 // `remove` must not fail, so the list of free slots has room for all of them.
-                if slots.try_reserve(1).is_err() || free.try_reserve(slots.capacity()).is_err() {
+                let room = slots.try_reserve(1).and_then(|()| free.try_reserve(slots.capacity()));
+                if room.is_err() {
                     return Err((Status::ERROR_OUT_OF_MEMORY, value));
                 }
                 slots.push(Slot { uses: 0, value: None });

@@ -212,10 +212,28 @@ fn what_slots_keep_is_reserved_for_the_next_registry_as_well() {
     partitions.close();
     assert_eq!(partitions.reserved_bytes(), slots);
     partitions.open(&PLACES, &[]).expect("there is memory");
+    assert_eq!(partitions.reserved_bytes(), slots);
     assert!(!partitions.is_taken("trap"), "another registry had reserved it");
     let second = make(&mut partitions, "north");
     assert_eq!((second, partitions.reserved_bytes()), (first, slots), "slots are used again");
     assert!(partitions.sequence(second) > sequence, "sequence numbers go on");
+}
+
+#[test]
+fn what_slots_keep_is_given_back_with_the_last_partition_and_not_before() {
+    static PLACES: Places = Places::new();
+    let mut partitions = opened(&PLACES, &[]);
+    // Enough for pages of their own, which is what the system takes back.
+    let made: Vec<u32> = (0..600).map(|number| make(&mut partitions, &format!("tenant{number}"))).collect();
+    let reserved = partitions.reserved_bytes();
+    partitions.shrink();
+    assert_eq!(partitions.reserved_bytes(), reserved);
+    assert!(made.iter().all(|index| partitions.get(*index).is_some()));
+    made.into_iter().for_each(|index| partitions.remove(index));
+    partitions.shrink();
+    assert!(cfg!(miri) || partitions.reserved_bytes() < reserved, "{} bytes", partitions.reserved_bytes());
+    let slots = partitions.slots_used;
+    assert!(cfg!(miri) || slots < 600, "{slots} slots");
 }
 
 #[test]
