@@ -266,8 +266,8 @@ fn after_a_clear_no_reader_is_given_what_was_before() {
             })
         };
         // All that a clear does; and what the next question does that gets the lock.
-        scene.cleared.store(2, Ordering::Relaxed);
         scene.epoch.store(2, Ordering::Release);
+        scene.cleared.store(2, Ordering::Release);
         scene.registry_word.store(2, Ordering::Release);
         cleared.store(1, Ordering::Release);
         scene.list.reset(2, 2);
