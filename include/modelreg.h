@@ -957,7 +957,7 @@ mreg_status mreg_owner_hold_models_on(mreg_owner owner,
  * and so on, each in the order of registration.
  *
  * It answers as one `mreg_owner_models` for each owner would. Where there are more owners than the machine's caches have
- * room for it takes half the time or less: while one list is copied, the next ones are on their way from memory. What
+ * room for it takes less time, often half: while one list is copied, the next ones are on their way from memory. What
  * lies in the nearest cache single calls copy as fast, or a little faster.
  *
  * `counts` has room for `owner_count` numbers: `counts[i]` is how many models `owners[i]` has. `*count` is how many there
@@ -993,7 +993,7 @@ mreg_status mreg_owner_models_many(const mreg_owner *owners,
  * `MREG_NULL` where it has none, which is no error.
  *
  * It answers as one `mreg_owner_get` for each would. Where there are more owners than the machine's caches have room for
- * it takes half the time or less: while one is answered, what the next ones need is on its way from memory. What lies in
+ * it takes less time, often half: while one is answered, what the next ones need is on its way from memory. What lies in
  * the nearest cache single calls find faster.
  *
  * `owner_count` and `name_count` are equal; or one of them is 1, and that owner is asked for every name, or every owner
