@@ -7,7 +7,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 use std::time::Duration;
 
-/// What is waited for with a [`ForkRanked`].
+/// What is waited for with a `ForkRanked`.
 pub use std::sync::Condvar;
 
 use parking_lot::{Mutex, MutexGuard};
