@@ -5,7 +5,7 @@
 //! system once, never given back as an address, and holding nothing but atomics, for which every bit pattern is a
 //! value. What can be given back is the memory behind the addresses ([`Table::discard`]): it then reads as zeros.
 
-use std::alloc::{Layout, alloc_zeroed};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::marker::PhantomData;
 use std::mem::{MaybeUninit, align_of, size_of};
 use std::ptr;
@@ -139,8 +139,21 @@ fn take(bytes: usize, align: usize) -> Option<*mut u8> {
     let layout = Layout::from_size_align(bytes, align).ok()?;
     // SAFETY: the layout's size is not zero, as no table has entries of no size.
     let memory = unsafe { alloc_zeroed(layout) };
-    (!memory.is_null()).then_some(memory)
+    if memory.is_null() {
+        return None;
+    }
+    let mut kept = KEPT.lock();
+    if kept.try_reserve(1).is_err() {
+        // SAFETY: it was taken a moment ago, with this layout, and nobody knows of it.
+        unsafe { dealloc(memory, layout) };
+        return None;
+    }
+    kept.push(memory.addr());
+    Some(memory)
 }
+
+/// Where the memory begins that was taken from the allocator. Leak checkers look for that, and tables keep another address.
+static KEPT: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
 /// From this size on a mapping is to have large pages: with 100,000 owners most questions would have to look up where a small page
 /// lies as well.

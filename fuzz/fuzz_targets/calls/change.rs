@@ -103,6 +103,7 @@ impl Run<'_> {
             strict,
             marks,
             witness,
+            has_destructor: true,
             registered: false,
             holds: 0,
             snapshots: 0,
