@@ -12,7 +12,7 @@ use std::ops::Range;
 use crate::error::{Result, Status};
 
 use super::handle::Parts;
-use super::list::{Ask, List, Stamp, Which};
+use super::list::{List, Stamp, Which};
 pub use super::memory::prefetch;
 use super::names::Hashed;
 use super::owner::locate;
@@ -52,18 +52,6 @@ impl Place {
     fn of(owner: u64) -> Option<Place> {
         let (registry, parts) = locate(owner).ok()?;
         Some(Place { registry, parts, own: registry.lists.get(parts.index)? })
-    }
-
-    #[inline(always)]
-    fn ask(&self, kind: u32) -> Ask<'static> {
-        let Place { registry, parts, .. } = *self;
-        Ask {
-            generation: parts.generation,
-            kind,
-            epoch: &registry.epoch,
-            cleared: &registry.cleared,
-            registry_word: &registry.word,
-        }
     }
 }
 
@@ -105,7 +93,8 @@ pub fn lists(
             let room = out.get_mut(total..).unwrap_or_default();
             let mut stamp = Stamp::default();
             let quick = places[position % FLYING].and_then(|place| {
-                let answer = place.own.copy(&place.ask(kind), Which::Owned, room, &mut stamp).ok()?;
+                let answer =
+                    place.own.copy(&place.registry.ask(place.parts, kind), Which::Owned, room, &mut stamp).ok()?;
                 Some(place.registry.count((place.own, answer)))
             });
             let answer = match quick {

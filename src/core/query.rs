@@ -39,6 +39,18 @@ fn attempt(
 }
 
 impl Registry {
+    /// What a question says about one of its owners, asked as this kind.
+    #[inline(always)]
+    pub(super) fn ask(&self, parts: Parts, kind: u32) -> Ask<'_> {
+        Ask {
+            generation: parts.generation,
+            kind,
+            epoch: &self.epoch,
+            cleared: &self.cleared,
+            registry_word: &self.word,
+        }
+    }
+
     /// Counts an answer that was given without the lock. The first since the list was changed is a use of the partitions that
     /// its models live in.
     #[inline(always)]
@@ -109,13 +121,7 @@ pub fn list(
     stamp: &mut Stamp,
 ) -> crate::error::Result<usize> {
     let (registry, parts) = find(owner)?;
-    let ask = Ask {
-        generation: parts.generation,
-        kind,
-        epoch: &registry.epoch,
-        cleared: &registry.cleared,
-        registry_word: &registry.word,
-    };
+    let ask = registry.ask(parts, kind);
     let own = registry.lists.get(parts.index);
     let first = match own {
         Some(own) => own.copy(&ask, which, out, stamp).map(|answer| (own, answer)),
@@ -140,13 +146,7 @@ pub fn names(
     mut each: impl FnMut(usize, &mut dyn FnMut(&mut dyn FnMut(&[u8]))),
 ) -> crate::error::Result<usize> {
     let (registry, parts) = find(owner)?;
-    let ask = Ask {
-        generation: parts.generation,
-        kind,
-        epoch: &registry.epoch,
-        cleared: &registry.cleared,
-        registry_word: &registry.word,
-    };
+    let ask = registry.ask(parts, kind);
     let mut hand = |position: usize, atom: u32| {
         each(position, &mut |piece: &mut dyn FnMut(&[u8])| registry.names.bytes(atom, piece));
     };
@@ -165,13 +165,7 @@ pub fn names(
 pub fn get(owner: u64, kind: u32, name: &[u8]) -> crate::error::Result<u64> {
     let (registry, parts) = find(owner)?;
     let own = registry.lists.get(parts.index).ok_or_else(|| gone(registry, parts))?;
-    let ask = Ask {
-        generation: parts.generation,
-        kind,
-        epoch: &registry.epoch,
-        cleared: &registry.cleared,
-        registry_word: &registry.word,
-    };
+    let ask = registry.ask(parts, kind);
     for _ in 0..RETRIES {
         let answer = match registry.names.find(name) {
             // The atom has to have stood for this name all the while, else the entry is of another one.
