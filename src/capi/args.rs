@@ -294,6 +294,23 @@ pub(crate) unsafe fn read_struct<T: Growable>(pointer: *const T, name: &str) -> 
     Ok(value)
 }
 
+/// A struct of the caller's where it is there, whole and of this version.
+///
+/// # Safety
+/// As [`read_struct`], and the struct does not change during the call.
+#[inline(always)]
+pub(crate) unsafe fn whole_struct<'a, T: Growable>(pointer: *const T) -> Option<&'a T> {
+    if pointer.is_null() || !pointer.is_aligned() {
+        return None;
+    }
+    // SAFETY: the first field is there in every version.
+    if unsafe { pointer.cast::<usize>().read() } != size_of::<T>() {
+        return None;
+    }
+    // SAFETY: it has the size of the whole struct, of which any bytes are a value.
+    Some(unsafe { &*pointer })
+}
+
 /// Checks a struct that is to be filled for the caller, and zeroes all but its size. Gives its size.
 ///
 /// # Safety

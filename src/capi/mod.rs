@@ -210,6 +210,8 @@ unsafe fn guard_due(
     // SAFETY: as the caller of this function promises.
     let status = unsafe { guard(error, || work(&mut gone, &mut registry)) };
     if gone.is_empty() {
+        // Nothing is in it, and dropping it would look for that once more.
+        std::mem::forget(gone);
         return (status, Batch { number: 0, unrecorded: None });
     }
     let unrecorded = gone.take_unrecorded();

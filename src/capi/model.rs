@@ -6,7 +6,10 @@ use std::mem::size_of;
 use crate::core::current;
 use crate::core::due::{Due, DueList, UserData};
 use crate::core::model::{self, NewModel};
-use crate::core::registry::{Locked, resolve_locked_for};
+use crate::core::names::MAX_NAME;
+use crate::core::owner::is_plain;
+use crate::core::quick::{self, PlainModel};
+use crate::core::registry::{Locked, resolve_locked, resolve_locked_for};
 use crate::core::release::Kind;
 use crate::core::state::NONE;
 use crate::error::{Error, Result, Status};
@@ -120,6 +123,11 @@ pub unsafe extern "C-unwind" fn mreg_model_register(
     let (status, batch) = unsafe {
         guard_due(error, |gone, of| {
             let out = args::out(model, 0, "model");
+            if let (Ok(out), Some(registered)) = (&out, register_plain(registry, options, gone)) {
+                *of = registry;
+                out.put(registered);
+                return Ok(());
+            }
             let options = if options.is_null() {
                 return Err(Error::new(Status::ERROR_NULL_POINTER, "options", "options: the pointer is NULL"));
             } else {
@@ -135,8 +143,50 @@ pub unsafe extern "C-unwind" fn mreg_model_register(
     status
 }
 
+/// Registers a model where it and all about it is as usual: see [`quick::register`]. Where it is not, nothing is changed.
+///
 /// # Safety
 /// As [`mreg_model_register`].
+#[inline(always)]
+unsafe fn register_plain(
+    registry: mreg_registry,
+    options: *const mreg_model_options,
+    gone: &mut DueList,
+) -> Option<mreg_model> {
+    // SAFETY: as the caller promises.
+    let options = unsafe { args::whole_struct(options) }?;
+    let plain = options.settings.length == 0
+        && options.tenant.length == 0
+        && options.flags == 0
+        && options.destroy.is_none()
+        && (options.data_source == 0) != (options.app == 0);
+    // SAFETY: as the caller promises.
+    let name = unsafe { args::bytes(options.name.data, options.name.length, "name") }.ok()?;
+    if !plain || name.is_empty() || name.len() > MAX_NAME || !is_plain(name) {
+        return None;
+    }
+    if options.schema != 0 {
+        schema::structure_number(options.schema).ok()?;
+    }
+    quick::prefetch_owner(options.data_source | options.app);
+    let mut locked = resolve_locked(registry).ok()?;
+    if !options.user_data.is_null() && locked.options.release_queue.is_some() {
+        return None;
+    }
+    let new = PlainModel {
+        name,
+        data_source: options.data_source,
+        app: options.app,
+        schema: options.schema,
+        marks: options.marks,
+        user_data: UserData(options.user_data),
+    };
+    quick::register(&mut locked, &new, gone)
+}
+
+/// # Safety
+/// As [`mreg_model_register`].
+#[inline(never)]
 unsafe fn register(
     registry: mreg_registry,
     options: &mreg_model_options,
@@ -185,8 +235,11 @@ fn use_schema(locked: &mut Locked, handle: mreg_schema) -> Result<u32> {
     if handle == 0 {
         return Ok(NONE);
     }
-    match locked.schemas.use_known(handle) {
-        Some(number) => Ok(number),
+    match locked.schemas.known(handle) {
+        Some(number) => {
+            locked.schemas.use_again(number);
+            Ok(number)
+        }
         None => locked.schemas.use_one(schema::get(handle)?, handle),
     }
 }

@@ -95,6 +95,8 @@ pub(crate) struct Index {
 #[derive(Default)]
 pub(crate) struct IndexCounts {
     entries: usize,
+    /// How many more entries there is room for at the least, so that not every change has to look.
+    room: usize,
     others: Others,
 }
 
@@ -126,6 +128,11 @@ impl Others {
     fn reserve(&mut self, more: usize) -> Result<(), Status> {
         let mut levels = self.levels.iter_mut();
         levels.try_for_each(|words| words.try_reserve(more)).map_err(|_| Status::ERROR_OUT_OF_MEMORY)
+    }
+
+    /// How many more keys in partitions there is room for at the least: each takes one place of a level at most.
+    fn room(&self) -> usize {
+        self.levels.iter().map(|words| words.capacity() - words.len()).min().unwrap_or(0)
     }
 
     fn insert(&mut self, key: u32, sequence: u64) {
@@ -201,24 +208,22 @@ const FIRST: u64 = 1 << 32;
 const HASH_SHIFT: u32 = 33;
 /// How full a table may be: four fifths.
 const FULL: (usize, usize) = (4, 5);
+/// For how many more entries room is made at the least.
+const FEW: usize = 6;
 
 /// What an entry is looked for by.
 #[derive(Clone, Copy)]
-struct Wanted {
+pub(crate) struct Wanted {
     key: u32,
     /// `NONE` for the entry of the first partition.
     partition: u32,
-    hash: u64,
+    /// The upper half of its entry.
+    upper: u64,
 }
 
 impl Wanted {
-    /// The upper half of its entry.
-    fn upper(self) -> u64 {
-        self.hash >> HASH_SHIFT << HASH_SHIFT | if self.partition == NONE { FIRST } else { 0 }
-    }
-
     fn entry(self, model: u32) -> u64 {
-        self.upper() | (u64::from(model) + 1)
+        self.upper | (u64::from(model) + 1)
     }
 }
 
@@ -233,6 +238,30 @@ fn home(entry: u64, places: usize) -> usize {
 fn probe(entry: u64, places: usize) -> impl Iterator<Item = usize> {
     let first = home(entry, places);
     (first..first + places).map(move |at| at & (places - 1))
+}
+
+/// Where the entries of a key are looked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Spots {
+    places: &'static [AtomicU64],
+    alone: Wanted,
+    here: Wanted,
+}
+
+impl Spots {
+    /// Asks for the memory of both.
+    #[inline(always)]
+    pub fn prefetch(self) {
+        prefetch_home(self.places, self.alone);
+        prefetch_home(self.places, self.here);
+    }
+}
+
+#[inline(always)]
+fn prefetch_home(places: &[AtomicU64], wanted: Wanted) {
+    if let Some(place) = places.get(home(wanted.upper, places.len().max(2))) {
+        memory::prefetch(place);
+    }
 }
 
 /// A model as the newest of its key in its partition.
@@ -261,7 +290,9 @@ impl Index {
         let pair = (u64::from(key) << 32 | u64::from(partition)) ^ self.key[0];
         let product = u128::from(pair) * u128::from(self.key[1]);
         let folded = (product >> 64) as u64 ^ product as u64;
-        Wanted { key, partition, hash: folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) }
+        let hash = folded.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let upper = hash >> HASH_SHIFT << HASH_SHIFT | if partition == NONE { FIRST } else { 0 };
+        Wanted { key, partition, upper }
     }
 
     #[inline(always)]
@@ -281,19 +312,21 @@ impl Index {
         keys: &Table<ModelKey>,
         places: &[AtomicU64],
         wanted: Wanted,
-    ) -> Result<(usize, u32), Option<usize>> {
+    ) -> Result<(usize, u32, &'static ModelKey), Option<usize>> {
         if places.is_empty() {
             return Err(None);
         }
-        let upper = wanted.upper();
-        for at in probe(upper, places.len()) {
+        for at in probe(wanted.upper, places.len()) {
             let entry = places[at].load(Ordering::Relaxed);
             if entry == EMPTY {
                 return Err(Some(at));
             }
             let model = (entry as u32).wrapping_sub(1);
-            if entry >> 32 == upper >> 32 && keys.get(model).is_some_and(|model| self.is(model, wanted)) {
-                return Ok((at, model));
+            if (entry ^ wanted.upper) >> 32 == 0
+                && let Some(key) = keys.get(model)
+                && self.is(key, wanted)
+            {
+                return Ok((at, model, key));
             }
         }
         Err(None)
@@ -301,17 +334,20 @@ impl Index {
 
     #[inline(always)]
     fn find(&self, keys: &Table<ModelKey>, places: &[AtomicU64], wanted: Wanted) -> Option<(usize, u32)> {
-        self.look(keys, places, wanted).ok()
+        self.look(keys, places, wanted).ok().map(|(at, model, _)| (at, model))
     }
 
     /// Asks for the memory of the place where a key's entry in a partition is, or would be.
     #[inline(always)]
     pub fn prefetch(&self, key: u32, partition: u32) {
-        let places = self.run();
-        let places = places.as_slice();
-        if let Some(place) = places.get(home(self.wanted(key, partition).upper(), places.len().max(2))) {
-            memory::prefetch(place);
-        }
+        prefetch_home(self.run().as_slice(), self.wanted(key, partition));
+    }
+
+    /// Where a key's entries stand, until there has to be room for more: the one of the first partition, and the one of this
+    /// partition.
+    #[inline(always)]
+    pub fn spots(&self, key: u32, partition: u32) -> Spots {
+        Spots { places: self.run().as_slice(), alone: self.wanted(key, NONE), here: self.wanted(key, partition) }
     }
 
     /// The newest model of a key in the first partition that has one.
@@ -345,14 +381,21 @@ impl Index {
     ///
     /// # Errors
     /// `ERROR_OUT_OF_MEMORY`; nothing was changed.
+    #[inline(always)]
     pub fn reserve(&self, counts: &mut IndexCounts, changes: &Changes, more: usize) -> Result<(), Status> {
-        counts.others.reserve(more)?;
-        let old = self.run();
+        if counts.room >= more { Ok(()) } else { self.make_room(counts, changes, more) }
+    }
+
+    #[cold]
+    fn make_room(&self, counts: &mut IndexCounts, changes: &Changes, more: usize) -> Result<(), Status> {
+        // A few at once: small tables have room for few more, and would have to be asked at every change.
+        counts.others.reserve(more.max(FEW))?;
         let needed = counts.entries + more;
-        if needed * FULL.1 <= old.len() * FULL.0 {
-            return Ok(());
+        if needed * FULL.1 > self.run().len() * FULL.0 {
+            self.rebuild(changes, needed)?;
         }
-        self.rebuild(changes, needed)
+        counts.room = (self.run().len() * FULL.0 / FULL.1 - counts.entries).min(counts.others.room());
+        Ok(())
     }
 
     /// Moves the entries into a table for so many.
@@ -376,6 +419,7 @@ impl Index {
     /// Gives back what the table has room for without need.
     pub fn shrink(&self, counts: &mut IndexCounts, changes: &Changes) {
         counts.others.levels.iter_mut().for_each(HashMap::shrink_to_fit);
+        counts.room = 0;
         let old = self.run();
         if counts.entries == 0 {
             let begun = changes.begin();
@@ -395,54 +439,44 @@ impl Index {
         self.run().bytes() + counts.others.bytes()
     }
 
-    /// Puts an entry into a place that is free, if that is known.
-    fn insert(&self, counts: &mut IndexCounts, free: Option<usize>, entry: u64) {
-        let run = self.run();
-        match free.and_then(|at| run.as_slice().get(at)) {
-            Some(place) => place.store(entry, Ordering::Relaxed),
-            None => place(run.as_slice(), entry),
-        }
-        counts.entries += 1;
-    }
-
-    /// Makes a model the newest of its key in its partition, for which [`Index::reserve`] made room. Gives the one that was.
+    /// Makes a model the newest of its key in its partition, which has this sequence number, where [`Index::reserve`] made room.
+    /// Gives the one that was.
+    #[inline(always)]
     pub fn put(
         &self,
         counts: &mut IndexCounts,
         keys: &Table<ModelKey>,
         Newest { key, partition, model }: Newest,
+        Spots { places, alone, here }: Spots,
+        sequence: u64,
         sequence_of: impl Fn(u32) -> u64,
     ) -> Option<u32> {
-        let run = self.run();
-        let places = run.as_slice();
-        let alone = self.wanted(key, NONE);
-        let (at, first) = match self.look(keys, places, alone) {
+        let (at, first, before) = match self.look(keys, places, alone) {
             Ok(found) => found,
             Err(free) => {
-                self.insert(counts, free, alone.entry(model));
+                counts.insert(places, free, alone.entry(model));
                 return None;
             }
         };
-        let before = keys.get(first).map_or(NONE, |first| first.partition.load(Ordering::Relaxed));
+        let before = before.partition.load(Ordering::Relaxed);
         if before == partition {
             places[at].store(alone.entry(model), Ordering::Relaxed);
             return Some(first);
         }
-        let here = self.wanted(key, partition);
         let free = match self.look(keys, places, here) {
-            Ok((at, newest)) => {
+            Ok((at, newest, _)) => {
                 places[at].store(here.entry(model), Ordering::Relaxed);
                 return Some(newest);
             }
             Err(free) => free,
         };
-        let (sequence, sequence_before) = (sequence_of(partition), sequence_of(before));
+        let sequence_before = sequence_of(before);
         if sequence < sequence_before {
             places[at].store(alone.entry(model), Ordering::Relaxed);
-            self.insert(counts, None, self.wanted(key, before).entry(first));
+            counts.insert(places, None, self.wanted(key, before).entry(first));
             counts.others.insert(key, sequence_before);
         } else {
-            self.insert(counts, free, here.entry(model));
+            counts.insert(places, free, here.entry(model));
             counts.others.insert(key, sequence);
         }
         None
@@ -522,6 +556,19 @@ impl Index {
     }
 }
 
+impl IndexCounts {
+    /// Puts an entry into a place that is free, if that is known.
+    #[inline(always)]
+    fn insert(&mut self, places: &[AtomicU64], free: Option<usize>, entry: u64) {
+        match free.and_then(|at| places.get(at)) {
+            Some(place) => place.store(entry, Ordering::Relaxed),
+            None => place(places, entry),
+        }
+        self.entries += 1;
+        self.room = self.room.saturating_sub(1);
+    }
+}
+
 impl OldIndex {
     /// How many places its table has.
     pub fn places(&self) -> usize {
@@ -548,6 +595,7 @@ impl OldIndex {
 }
 
 /// Puts an entry into the first free place.
+#[cold]
 fn place(places: &[AtomicU64], entry: u64) {
     let free = probe(entry, places.len()).find(|at| places[*at].load(Ordering::Relaxed) == EMPTY);
     if let Some(at) = free {
@@ -638,7 +686,8 @@ mod tests {
             let sequences = &self.sequences;
             let newest = Newest { key, partition, model };
             let sequence_of = |partition: u32| sequences[partition as usize];
-            let before = self.index.put(&mut self.counts, &self.keys, newest, sequence_of);
+            let spots = self.index.spots(key, partition);
+            let before = self.index.put(&mut self.counts, &self.keys, newest, spots, sequence, sequence_of);
             self.changes.end();
             let known = self.models.entry((key, sequence)).or_default();
             assert_eq!(before, known.last().copied());
@@ -809,7 +858,8 @@ mod tests {
                 assert!(changes.begin());
                 for model in [round % 2, round % 2 + 2] {
                     let model = model as u32;
-                    index.put(&mut counts, &KEYS, Newest { key: name_of(model), partition: 0, model }, |_| 0);
+                    let key = name_of(model);
+                    index.put(&mut counts, &KEYS, Newest { key, partition: 0, model }, index.spots(key, 0), 0, |_| 0);
                 }
                 changes.end();
                 memory::free(other);

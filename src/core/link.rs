@@ -2,12 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use super::clock;
 use super::due::DueList;
-use super::index::Newest;
+use super::index::{ModelKey, Newest, Spots};
 use super::list::List;
 use super::model::{NO_STRUCTURE, Place};
-use super::registry::Locked;
+use super::registry::{Locked, Registry};
 use super::state::{Link, NONE, State};
 
 /// What is under way on lists and on what searches look at, until [`Locked::thaw`].
@@ -57,42 +56,54 @@ impl Locked {
             self.unlink(old, Some((taken.is_some(), taken_on.is_some())));
             self.forget_model(old, gone);
         }
-        let registered_at = clock::wall_ms();
-        let record = &mut self.models[model as usize];
-        record.data_source = place.data_source;
-        record.app = place.app;
-        record.registered_at = registered_at;
+        let key = self.key(model);
+        let structure = key.structure.load(Ordering::Relaxed);
         self.settle_in(place);
-        self.link_partition(model, atom, place.partition);
-        self.partitions.touch_at(place.partition, registered_at);
-        self.registered_total += 1;
+        let Registry { by_name, by_structure, .. } = self.registry;
+        let spots = (by_name.spots(atom, place.partition), by_structure.spots(structure, place.partition));
+        let due = self.is_due(model);
+        self.link_partition(model, key, (atom, structure), place, spots, due);
     }
 
-    fn link_partition(&mut self, model: u32, atom: u32, partition: u32) {
-        let (registry, key) = (self.registry, self.key(model));
+    /// Puts a model into its partition and the indices, as registered now.
+    #[inline(always)]
+    pub(super) fn link_partition(
+        &mut self,
+        model: u32,
+        key: &ModelKey,
+        (atom, structure): (u32, u32),
+        place: Place,
+        (named, alike): (Spots, Spots),
+        due: bool,
+    ) {
+        let (registry, partition) = (self.registry, place.partition);
         key.partition.store(partition, Ordering::Relaxed);
-        let structure = key.structure.load(Ordering::Relaxed);
-        let due = self.is_due(model);
+        self.registered_total += 1;
         let State { partitions, by_name, by_structure, models, .. } = &mut *self.state;
+        let registered_at = partitions.clock.ms();
+        let used_at = partitions.idle_clock(registered_at);
+        let Some(sequence) = partitions.in_use(partition).map(|home| home.sequence) else { return };
         let sequence_of = |partition| partitions.sequence(partition);
         let name = Newest { key: atom, partition, model };
-        let older = registry.by_name.put(by_name, &registry.keys, name, sequence_of).unwrap_or(NONE);
+        let older = registry.by_name.put(by_name, &registry.keys, name, named, sequence, sequence_of).unwrap_or(NONE);
+        let spots = alike;
         let mut alike = NONE;
         let mut other_strictness = None;
         if structure != NO_STRUCTURE {
             let index = &registry.by_structure;
             let newest = Newest { key: structure, partition, model };
-            let known = index.put(by_structure, &registry.keys, newest, sequence_of);
+            let known = index.put(by_structure, &registry.keys, newest, spots, sequence, sequence_of);
             alike = known.unwrap_or(NONE);
             if known.is_none() {
                 other_strictness = index.newest(&registry.keys, structure ^ 1, partition);
             }
         }
-        let Some(home) = partitions.get_mut(partition) else { return };
+        let Some(home) = partitions.in_use(partition) else { return };
         let last = std::mem::replace(&mut home.last, model);
         if home.first == NONE {
             home.first = model;
         }
+        home.touch(used_at, registered_at);
         home.models += 1;
         home.due += u32::from(due);
         home.names += u32::from(older == NONE);
@@ -110,6 +121,8 @@ impl Locked {
             }
         }
         let record = &mut models[model as usize];
+        (record.data_source, record.app) = (place.data_source, place.app);
+        record.registered_at = registered_at;
         (record.previous, record.next) = (last, NONE);
         (record.older, record.newer) = (older, NONE);
         (record.older_alike, record.newer_alike) = (alike, NONE);

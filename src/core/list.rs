@@ -476,6 +476,7 @@ impl List {
     }
 
     /// Changes the shape, which readers change as well; gives what it was.
+    #[inline(always)]
     fn reshape(&self, change: impl Fn(u64) -> u64) -> u64 {
         let change = |shape| Some(change(shape));
         // It gives a shape always, so there is no other case.
@@ -483,6 +484,7 @@ impl List {
     }
 
     /// Ends a change, inside a write: gives whether the list was asked before.
+    #[inline(always)]
     fn stamped(&self, freshness: u64, change: impl Fn(u64) -> u64) -> bool {
         self.stamp.store(freshness, Ordering::Relaxed);
         self.freshness.store(freshness, Ordering::Relaxed);
@@ -536,6 +538,16 @@ impl List {
     /// Whether what the list holds was valid in this epoch or in a later one.
     pub fn is_valid(&self, epoch: u64) -> bool {
         self.valid.load(Ordering::Relaxed) >= epoch
+    }
+
+    /// Whether the list is of a data source, or of none, and its entries lie in its own block, with room for one more, and are
+    /// all that are listed of the owner.
+    #[inline(always)]
+    pub fn has_short_room(&self, of_source: bool) -> bool {
+        let (shape, identity) = (self.shape(), self.identity.load(Ordering::Relaxed));
+        ((identity >> 32) as u32 == DATA_SOURCE) == of_source
+            && shape & (LONG | PARTED) == 0
+            && ((shape & USED) as usize) < INLINE
     }
 
     /// How many entries there are, gaps included.
@@ -599,6 +611,7 @@ impl List {
     }
 
     /// The position of the entry with this name.
+    #[inline(always)]
     pub fn position(&self, atom: u32) -> Option<usize> {
         self.position_of(self.shape(), atom)
     }
@@ -655,6 +668,7 @@ impl List {
     }
 
     /// Appends an entry, for which [`List::reserve`] made room. Gives whether the list was asked before.
+    #[inline(always)]
     pub fn push(&self, id: u64, atom: u32, freshness: u64) -> bool {
         let shape = self.shape();
         let position = (shape & USED) as usize;
@@ -667,6 +681,7 @@ impl List {
         })
     }
 
+    #[inline(always)]
     fn put(&self, shape: u64, position: usize, id: u64, atom: u32) {
         if let Some(slot) = self.ids(shape).get(position) {
             slot.store(id, Ordering::Relaxed);

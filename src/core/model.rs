@@ -44,7 +44,7 @@ pub struct NewModel<'a> {
 
 /// The partition in which a model is to live: it is there, or its label is and it can be made.
 #[derive(Clone, Copy)]
-enum Home {
+pub(crate) enum Home {
     There(u32),
     Prepared(u32),
 }
@@ -114,6 +114,7 @@ pub(super) fn check_code(code: &str) -> Result<()> {
 pub(super) const NO_STRUCTURE: u32 = 0;
 
 /// What a model with this structure is found by.
+#[inline(always)]
 pub(crate) fn structure_key(structure: u32, strict: bool) -> u32 {
     if structure == NO_STRUCTURE { NO_STRUCTURE } else { structure << 1 | u32::from(strict) }
 }
@@ -167,6 +168,7 @@ impl Locked {
     }
 
     /// Whether a destructor or a release queue waits for a model.
+    #[inline(always)]
     pub fn is_due(&self, model: u32) -> bool {
         self.extra(model).is_some_and(|extra| extra.due.is_some())
     }
@@ -274,18 +276,6 @@ impl Locked {
         if let Some(old) = replaced {
             self.prefetch_neighbours(old);
         }
-        let key = self.key(model);
-        let uses = self.uses_of(model) + 1;
-        let generation = handle::generation(uses);
-        let record = &mut self.models[model as usize];
-        record.references = 1;
-        record.schema = new.schema;
-        record.user_data = new.user_data;
-        if new.settings.is_some() || due.is_some() {
-            self.add_extra(model, new.settings, due.take(), registry.model_handle(model, uses));
-        }
-        self.used_records += 1;
-        self.live_models += 1;
         // One list is one change by itself.
         let owner = if app != NONE { app } else { data_source };
         let alone = |model: u32| self.record(model).data_source == data_source;
@@ -297,12 +287,11 @@ impl Locked {
         let list = if one && owner != NONE && replaced.is_some() { self.list_of(owner) } else { None };
         let list = list.filter(|list| list.freeze());
         let place = self.enter(data_source, app, home);
-        key.uses.store(uses, Ordering::Relaxed);
-        key.name.store(atom, Ordering::Relaxed);
-        key.structure.store(structure_key(structure, new.strict), Ordering::Relaxed);
-        key.marks.store(new.marks, Ordering::Relaxed);
-        if let Some(slot) = self.slot(model) {
-            slot.store(self.registry.model_word(generation), Ordering::Release);
+        let key = self.key(model);
+        let known_by = (atom, structure_key(structure, new.strict));
+        let id = self.fill(model, key, known_by, new.schema, new.marks, new.user_data);
+        if new.settings.is_some() || due.is_some() {
+            self.add_extra(model, new.settings, due.take(), id);
         }
         self.link(model, place, replaced, true, gone);
         self.thaw(frozen);
@@ -316,7 +305,33 @@ impl Locked {
             let kind = if replaced.is_some() { Kind::Replaced } else { Kind::Registered };
             self.tell_put(kind, model, replaced, gone);
         }
-        Ok(registry.model_handle(model, uses))
+        Ok(id)
+    }
+
+    /// Makes a free record one of a registered model, that is in no list and no index yet. Gives its handle.
+    #[inline(always)]
+    pub(super) fn fill(
+        &mut self,
+        model: u32,
+        key: &ModelKey,
+        (atom, structure): (u32, u32),
+        schema: u32,
+        marks: u32,
+        user_data: UserData,
+    ) -> u64 {
+        let uses = key.uses.load(Ordering::Relaxed) + 1;
+        let record = &mut self.models[model as usize];
+        (record.references, record.schema, record.user_data) = (1, schema, user_data);
+        self.used_records += 1;
+        self.live_models += 1;
+        key.uses.store(uses, Ordering::Relaxed);
+        key.name.store(atom, Ordering::Relaxed);
+        key.structure.store(structure, Ordering::Relaxed);
+        key.marks.store(marks, Ordering::Relaxed);
+        if let Some(slot) = self.slot(model) {
+            slot.store(self.registry.model_word(handle::generation(uses)), Ordering::Release);
+        }
+        self.registry.model_handle(model, uses)
     }
 
     /// Asks the memory for what is kept of an owner, whose handle has not been checked.
@@ -407,7 +422,7 @@ impl Locked {
         self.tell(change, gone);
     }
 
-    fn log_new_tenant(&self, model: u32, gone: &mut DueList) {
+    pub(super) fn log_new_tenant(&self, model: u32, gone: &mut DueList) {
         if log::wants(Level::Debug)
             && let Some(partition) = self.partitions.get(self.partition_of(model))
         {
@@ -458,7 +473,7 @@ impl Locked {
     }
 
     /// The partition in which models with these owners live, if it is there.
-    fn home(&self, data_source: u32, app: u32, tenant: &str) -> Option<u32> {
+    pub(super) fn home(&self, data_source: u32, app: u32, tenant: &str) -> Option<u32> {
         let owner = if data_source != NONE { data_source } else { app };
         if owner == NONE {
             return self.partitions.find(tenant);
@@ -469,7 +484,7 @@ impl Locked {
     }
 
     /// Makes sure that the partition can be made where it is not there.
-    fn prepare_home(&mut self, home: Option<u32>, data_source: u32, app: u32, tenant: &str) -> Result<Home> {
+    pub(super) fn prepare_home(&mut self, home: Option<u32>, data_source: u32, app: u32, tenant: &str) -> Result<Home> {
         let owner = if data_source != NONE { data_source } else { app };
         match (home, owner) {
             (Some(partition), _) => Ok(Home::There(partition)),
@@ -481,13 +496,14 @@ impl Locked {
         }
     }
 
-    fn unprepare(&mut self, home: Home) {
+    pub(super) fn unprepare(&mut self, home: Home) {
         if let Home::Prepared(label) = home {
             self.partitions.unprepare(label);
         }
     }
 
     /// Makes sure that so many models more can be found.
+    #[inline(always)]
     pub fn reserve_indices(&mut self, more: usize) -> Result<()> {
         let Registry { by_name, by_structure, changes, .. } = self.registry;
         by_name.reserve(&mut self.by_name, changes, more)?;
@@ -573,7 +589,8 @@ impl Locked {
     }
 
     /// Puts the owners into the partition in which their models live; it is made if it is not there.
-    fn enter(&mut self, data_source: u32, app: u32, home: Home) -> Place {
+    #[inline(always)]
+    pub(super) fn enter(&mut self, data_source: u32, app: u32, home: Home) -> Place {
         let counts = if data_source != NONE { data_source } else { app };
         let State { owners, partitions, .. } = &mut *self.state;
         let partition = match home {

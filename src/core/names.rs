@@ -118,7 +118,7 @@ pub fn draw_key() {
 
 /// Eight bytes of a name from the `at`th eight on, zero-padded.
 #[inline(always)]
-fn word_at(name: &[u8], at: usize) -> u64 {
+pub(super) fn word_at(name: &[u8], at: usize) -> u64 {
     let rest = &name[at * 8..];
     if let Some(whole) = rest.first_chunk() {
         return u64::from_le_bytes(*whole);
@@ -377,6 +377,7 @@ impl Names {
     }
 
     /// One more use of an atom that stands for a name.
+    #[inline(always)]
     pub fn hold(&self, counts: &mut NameCounts, atom: u32) {
         counts.uses[atom as usize] += 1;
     }

@@ -13,7 +13,7 @@ use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
 pub use super::list::DATA_SOURCE;
 use super::list::{INLINE, List, live_identity};
 use super::log::{self, Level};
-use super::names::MAX_NAME;
+use super::names::{self, MAX_NAME};
 use super::partition::{DataSourceConfig, MAX_CONNECTOR, MAX_FIELD, MAX_LABEL};
 use super::registry::{self, Locked, Registry, misfit};
 use super::state::{NONE, OwnerRecord};
@@ -37,6 +37,22 @@ pub struct NewOwner<'a> {
     pub user_data: UserData,
 }
 
+/// Whether a text is printable ASCII alone.
+#[inline(always)]
+pub fn is_plain(text: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 0xFF;
+    // A byte below a space borrows into its highest bit, where that was clear; one past the tilde carries into it, or had it.
+    let others = |word: u64| word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES) | word;
+    let last = (text.len() % 8) as u32;
+    let spaces = if last == 0 { 0 } else { (ONES * 0x20) << (8 * last) };
+    let words = text.len().div_ceil(8);
+    let all = (0..words).fold(0, |all, at| {
+        let word = names::word_at(text, at);
+        all | others(if at + 1 == words { word | spaces } else { word })
+    });
+    all & (ONES * 0x80) == 0
+}
+
 /// Checks a text that names something: no control characters, not longer than `limit` bytes.
 ///
 /// # Errors
@@ -49,8 +65,7 @@ pub fn check_text(what: &str, text: &str, limit: usize) -> Result<()> {
             format!("{what}: {} bytes are too long (the limit is {limit})", text.len()),
         ));
     }
-    // Without a branch for each byte: most names are short and plain.
-    if text.bytes().fold(false, |other, byte| other | !matches!(byte, b' '..=b'~'))
+    if !is_plain(text.as_bytes())
         && let Some((offset, found)) = text.char_indices().find(|(_, found)| found.is_control())
     {
         return Err(Error::new(
@@ -157,6 +172,7 @@ impl Locked {
     }
 
     /// Raises the owner's freshness word; gives its new value.
+    #[inline(always)]
     pub fn refresh(&self, owner: u32) -> u64 {
         let Some(slot) = self.registry.owners.get(owner) else { return 0 };
         // No stamp comes back, nor those that clears gave without raising the word.
@@ -180,12 +196,18 @@ impl Locked {
     }
 
     /// Empties an owner's lists of what went with a clear or with a tenant, if that has not been done.
+    #[inline(always)]
     pub fn renew(&mut self, owner: u32) {
         let epoch = self.registry.epoch.load(Ordering::Relaxed);
-        let Some(list) = self.list_of(owner) else { return };
-        if list.is_valid(epoch) {
-            return;
+        if let Some(list) = self.list_of(owner)
+            && !list.is_valid(epoch)
+        {
+            self.renew_list(owner, list, epoch);
         }
+    }
+
+    #[cold]
+    fn renew_list(&mut self, owner: u32, list: &'static List, epoch: u64) {
         let cleared = self.registry.cleared.load(Ordering::Relaxed);
         if list.is_valid(cleared) {
             self.outlive(owner);
@@ -448,5 +470,25 @@ impl super::partition::Fields {
             check_text(&format!("data source {what}"), text, MAX_FIELD)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::is_plain;
+
+    #[test]
+    fn plain_text_is_printable_ascii_wherever_the_other_byte_stands() {
+        for length in 0..=25 {
+            let plain: Vec<u8> = (0..length).map(|at| if at % 2 == 0 { b' ' } else { b'~' }).collect();
+            assert!(is_plain(&plain), "{length} bytes");
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut text = plain.clone();
+                    text[at] = byte;
+                    assert_eq!(is_plain(&text), matches!(byte, b' '..=b'~'), "byte {byte:#04x} at {at} of {length}");
+                }
+            }
+        }
     }
 }

@@ -149,6 +149,15 @@ pub(crate) struct Partition {
     last_used: u64,
 }
 
+impl Partition {
+    /// Notes that it was used at this time, by the clock of idle time and by the exact one.
+    #[inline(always)]
+    pub fn touch(&mut self, now: u64, wall_ms: i64) {
+        self.last_used = now;
+        self.last_used_at = wall_ms.max(self.created_at);
+    }
+}
+
 /// The apps that have models with a data source in a partition.
 #[derive(Default)]
 pub(crate) struct Apps(pub Vec<u32>);
@@ -192,6 +201,7 @@ pub(crate) struct Partitions {
     free_configurations: Vec<u32>,
     by_fields: HashMap<Fields, u32, ahash::RandomState>,
     next_owner_id: u64,
+    pub(super) clock: clock::Wall,
     /// What the clocks said when a partition was last used: milliseconds since 1970, and the clock of idle time.
     touched: (i64, u64),
     reserved_codes: Vec<u32>,
@@ -229,6 +239,7 @@ impl Partitions {
             free_configurations: Vec::new(),
             by_fields: HashMap::with_hasher(KEYS.clone()),
             next_owner_id: 1,
+            clock: clock::Wall::default(),
             touched: (i64::MIN, 0),
             reserved_codes: Vec::new(),
             reserved_code_bytes: 0,
@@ -371,15 +382,23 @@ impl Partitions {
         tick.map_or(noted, |(_, ended)| *ended)
     }
 
+    #[inline(always)]
     pub fn get(&self, index: u32) -> Option<&Partition> {
         let partition = self.slots.get(index as usize)?.as_ref()?;
         self.places.is_there(index).then_some(partition)
     }
 
+    #[inline(always)]
     pub fn get_mut(&mut self, index: u32) -> Option<&mut Partition> {
         if !self.places.is_there(index) {
             return None;
         }
+        self.slots.get_mut(index as usize)?.as_mut()
+    }
+
+    /// A partition that a model is put into, which is there.
+    #[inline(always)]
+    pub fn in_use(&mut self, index: u32) -> Option<&mut Partition> {
         self.slots.get_mut(index as usize)?.as_mut()
     }
 
@@ -743,22 +762,28 @@ impl Partitions {
 
     /// Notes that a partition was used now.
     pub fn touch(&mut self, index: u32) {
-        self.touch_at(index, clock::wall_ms());
+        let wall_ms = self.clock.ms();
+        let now = self.idle_clock(wall_ms);
+        if let Some(partition) = self.get_mut(index) {
+            partition.touch(now, wall_ms);
+        }
     }
 
-    /// Notes that a partition was used now, which the caller has read off the exact clock.
-    pub fn touch_at(&mut self, index: u32, wall_ms: i64) {
-        // Within the same millisecond the other clock says the same.
+    /// What the clock of idle time says when the exact one, which the caller has read, says this.
+    #[inline(always)]
+    pub fn idle_clock(&mut self, wall_ms: i64) -> u64 {
+        // Within the same millisecond it says the same.
         if self.touched.0 != wall_ms {
-            let now = self.now();
-            self.advance(now);
-            self.touched = (wall_ms, now);
+            self.read_idle_clock(wall_ms);
         }
-        let now = self.touched.1;
-        if let Some(partition) = self.get_mut(index) {
-            partition.last_used = now;
-            partition.last_used_at = wall_ms.max(partition.created_at);
-        }
+        self.touched.1
+    }
+
+    #[cold]
+    fn read_idle_clock(&mut self, wall_ms: i64) {
+        let now = self.now();
+        self.advance(now);
+        self.touched = (wall_ms, now);
     }
 
     /// What partitions and configurations take, in bytes.

@@ -1,15 +1,22 @@
 //! Answers at once, where nothing is in the way: an owner's short list that is built, a model by its name or its
-//! structure.
+//! structure; and registering one more model of an owner that has a few.
 //!
-//! These are the questions that hosts ask most. Each is answered here without a call, a branch or a copy more than it needs;
-//! where anything is unusual there is no answer, and whoever asked goes to [`super::query`], which says what it is.
+//! This is what hosts do most. Each is done here without a call, a branch or a copy more than it needs; where anything is
+//! unusual there is no answer, and whoever asked goes to [`super::query`] or to [`super::model`], which says what it is.
 
 use std::mem::MaybeUninit;
+use std::sync::atomic::Ordering;
 
+use super::due::{DueList, UserData};
+use super::handle::{self, Parts, Tag};
 use super::list::Stamp;
+use super::memory;
+use super::model::Home;
 use super::owner::locate;
-use super::partition::GLOBAL_INDEX;
+use super::partition::{GLOBAL, GLOBAL_INDEX};
 use super::query::StructureSearch;
+use super::registry::{Locked, Registry};
+use super::state::{NONE, OwnerRecord};
 
 /// Copies the handles of an owner's models; gives how many there are, and the stamp where that is wanted.
 #[inline(always)]
@@ -64,4 +71,112 @@ pub fn find_structure(handle: u64, ask: &StructureSearch<'_>) -> Option<u64> {
         return None;
     }
     registry.found(handle, version, model)
+}
+
+/// What a model is to be that has one owner, and no settings, no destructor and nothing else of its own.
+pub struct PlainModel<'a> {
+    /// The name; plain text, and not empty.
+    pub name: &'a [u8],
+    /// The handle of the data source, or 0.
+    pub data_source: u64,
+    /// The handle of the app, or of an owner of a host's kind, or 0. One of the two is not.
+    pub app: u64,
+    /// The handle of its schema, which is one, or 0.
+    pub schema: u64,
+    /// Bits of the host's own, by which a search passes the model over.
+    pub marks: u32,
+    /// The host's pointer.
+    pub user_data: UserData,
+}
+
+/// Asks the memory for what anyone may look at of an owner, before the lock is taken, which waits for what is asked before.
+#[inline(always)]
+pub fn prefetch_owner(owner: u64) {
+    if let Ok((registry, parts)) = locate(owner)
+        && let (Some(list), Some(slot)) = (registry.lists.get(parts.index), registry.owners.get(parts.index))
+    {
+        list.prefetch();
+        list.prefetch_atoms();
+        memory::prefetch(slot);
+    }
+}
+
+/// How many registrations there are for each time that what was left behind is taken back.
+const RECLAIMING: u32 = 8;
+
+/// Registers a model of a name and a schema that other models have, where its owner has a short list and no model of that name.
+#[inline(never)]
+pub(crate) fn register(locked: &mut Locked, new: &PlainModel<'_>, gone: &mut DueList) -> Option<u64> {
+    let registry = locked.registry;
+    let of_source = new.app == 0;
+    let Parts { registry: number, index: owner, generation } =
+        handle::decode(if of_source { new.data_source } else { new.app }, Tag::Owner).ok()?;
+    let list = registry.lists.get(owner)?;
+    memory::prefetch(&raw const locked.owners.get(owner as usize)?.counted_in);
+    // Now and then more, as looking what there is takes as long as taking back some of it.
+    if locked.registered_total.is_multiple_of(u64::from(RECLAIMING)) {
+        locked.reclaim(2 * RECLAIMING, gone);
+    }
+    locked.reserve_indices(1).ok()?;
+    // What is in the caches while the rest is on its way to them.
+    let atom = registry.names.known(new.name)?;
+    if number != registry.number || !list.is_of(generation) {
+        return None;
+    }
+    locked.renew(owner);
+    let usual = list.has_short_room(of_source)
+        && list.position(atom).is_none()
+        && locked.live_models < locked.options.max_models
+        && !locked.is_watched();
+    if !usual {
+        return None;
+    }
+    let OwnerRecord { partition, counted_in, .. } = *locked.owners.get(owner as usize)?;
+    memory::prefetch_all(locked.partitions.slots.get(partition as usize)?);
+    let schema = if new.schema == 0 { NONE } else { locked.schemas.known(new.schema)? };
+    let structure = locked.schemas.key(schema);
+    let Registry { by_name, by_structure, .. } = registry;
+    let mut spots = (by_name.spots(atom, partition), by_structure.spots(structure, partition));
+    spots.0.prefetch();
+    spots.1.prefetch();
+    let (data_source, app) = if of_source { (owner, NONE) } else { (NONE, owner) };
+    let home = match locked.partitions.get(partition).filter(|home| home.sequence == counted_in) {
+        Some(home) => {
+            if let Some(last) = locked.models.get(home.last as usize) {
+                memory::prefetch(last);
+            }
+            Home::There(partition)
+        }
+        None => locked.prepare_home(locked.home(data_source, app, GLOBAL), data_source, app, GLOBAL).ok()?,
+    };
+    // Held before a record is taken: that may let go what a clear left behind, and with it the last use of the atom.
+    registry.names.hold(&mut locked.names, atom);
+    locked.schemas.use_again(schema);
+    let Ok(model) = locked.take_record(gone) else {
+        registry.names.release(&mut locked.names, atom);
+        locked.schemas.remove(schema);
+        locked.unprepare(home);
+        return None;
+    };
+
+    // Nothing fails from here on. One list is one change by itself.
+    let begun = registry.changes.begin();
+    let place = locked.enter(data_source, app, home);
+    if place.partition != partition {
+        spots = (by_name.spots(atom, place.partition), by_structure.spots(structure, place.partition));
+    }
+    let key = locked.key(model);
+    let id = locked.fill(model, key, (atom, structure), schema, new.marks, new.user_data);
+    let freshness = locked.refresh(owner);
+    key.position.store(list.used() as u32, Ordering::Relaxed);
+    let was_asked = list.push(id, atom, freshness);
+    locked.count_invalidation(was_asked);
+    locked.link_partition(model, key, (atom, structure), place, spots, false);
+    if begun {
+        registry.changes.end();
+    }
+    if matches!(home, Home::Prepared(_)) {
+        locked.log_new_tenant(model, gone);
+    }
+    Some(id)
 }

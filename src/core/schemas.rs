@@ -7,7 +7,7 @@ use crate::error::{Result, Status};
 use crate::schema::Schema;
 
 use super::handle::INDEX_SHIFT;
-use super::model::NO_STRUCTURE;
+use super::model::{NO_STRUCTURE, structure_key};
 use super::names::KEYS;
 use super::state::NONE;
 
@@ -41,12 +41,20 @@ impl Default for Schemas {
 }
 
 impl Schemas {
-    /// One more model uses the schema of this handle, which is valid; gives its number, if models do already.
-    pub fn use_known(&mut self, handle: u64) -> Option<u32> {
+    /// The number of the schema of this handle, which is valid, if models use it already.
+    #[inline(always)]
+    pub fn known(&self, handle: u64) -> Option<u32> {
         let number = self.recent[Self::place(handle)];
-        let used = self.used.get_mut(number as usize).filter(|used| used.handle == handle && used.models > 0)?;
-        used.models += 1;
-        Some(number)
+        let used = self.used.get(number as usize)?;
+        (used.handle == handle && used.models > 0).then_some(number)
+    }
+
+    /// One more model uses a schema that models use already, if it is one.
+    #[inline(always)]
+    pub fn use_again(&mut self, number: u32) {
+        if let Some(used) = self.used.get_mut(number as usize) {
+            used.models += 1;
+        }
     }
 
     /// One more model uses a schema, that was handed in with this handle or, where that is 0, with none; gives its number.
@@ -71,6 +79,16 @@ impl Schemas {
     /// The number of the structure of a schema; [`NO_STRUCTURE`] for `NONE`.
     pub fn structure(&self, number: u32) -> u32 {
         self.used.get(number as usize).map_or(NO_STRUCTURE, |used| used.structure)
+    }
+
+    /// What a model that is as strict as its schema is found by.
+    #[inline(always)]
+    pub fn key(&self, number: u32) -> u32 {
+        let strict = || self.get(number).is_some_and(|schema| schema.strict());
+        match self.structure(number) {
+            NO_STRUCTURE => NO_STRUCTURE,
+            structure => structure_key(structure, strict()),
+        }
     }
 
     fn reserve(&mut self) -> Result<()> {

@@ -133,7 +133,12 @@ impl Default for Homes {
 }
 
 /// An owner, as the registry knows it.
+#[repr(C)]
 pub(crate) struct OwnerRecord {
+    /// The sequence number of the partition in which it counts; 0 for none.
+    pub counted_in: u64,
+    /// The partition in which it counts, if that has this sequence number.
+    pub partition: u32,
     pub uses: u32,
     pub live: bool,
     pub kind: u32,
@@ -143,10 +148,6 @@ pub(crate) struct OwnerRecord {
     pub configuration: u32,
     /// The atom of the label of the partition of its own.
     pub label: u32,
-    /// The partition in which it counts, if its sequence number still is the next.
-    pub partition: u32,
-    /// The sequence number of the partition in which it counts; 0 for none.
-    pub counted_in: u64,
     /// Whether the models on the data source are listed apart from those that it owns.
     pub lists_differ: bool,
     /// Where else than in its own partition models of an app live, and how many: those with a data source.
@@ -302,6 +303,7 @@ impl Default for State {
 
 impl State {
     /// What few models have, of one.
+    #[inline(always)]
     pub fn extra(&self, model: u32) -> Option<&Extra> {
         let has = self.models.get(model as usize).is_some_and(|record| record.has_extra);
         if has { self.extras.get(&model) } else { None }
