@@ -9,7 +9,7 @@ use crate::core::model::{self, NewModel};
 use crate::core::names::MAX_NAME;
 use crate::core::owner::is_plain;
 use crate::core::quick::{self, PlainModel};
-use crate::core::registry::{Locked, resolve_locked, resolve_locked_for};
+use crate::core::registry::{Locked, resolve_locked_for};
 use crate::core::release::Kind;
 use crate::core::state::NONE;
 use crate::error::{Error, Result, Status};
@@ -168,11 +168,6 @@ unsafe fn register_plain(
     if options.schema != 0 {
         schema::structure_number(options.schema).ok()?;
     }
-    quick::prefetch_owner(options.data_source | options.app);
-    let mut locked = resolve_locked(registry).ok()?;
-    if !options.user_data.is_null() && locked.options.release_queue.is_some() {
-        return None;
-    }
     let new = PlainModel {
         name,
         data_source: options.data_source,
@@ -181,7 +176,7 @@ unsafe fn register_plain(
         marks: options.marks,
         user_data: UserData(options.user_data),
     };
-    quick::register(&mut locked, &new, gone)
+    quick::register(registry, &new, gone)
 }
 
 /// # Safety

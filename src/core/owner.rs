@@ -109,10 +109,7 @@ pub(crate) fn gone(registry: &'static Registry, parts: Parts) -> Error {
 #[inline(always)]
 pub fn is_valid(value: u64) -> bool {
     let Ok((registry, parts)) = locate(value) else { return false };
-    registry
-        .owners
-        .get(parts.index)
-        .is_some_and(|slot| slot.identity.load(Ordering::Acquire) as u32 == live_identity(parts.generation))
+    registry.owners.get(parts.index).is_some_and(|slot| slot.is_of(parts.generation))
 }
 
 /// The kind of an owner.

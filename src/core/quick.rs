@@ -8,14 +8,14 @@ use std::mem::MaybeUninit;
 use std::sync::atomic::Ordering;
 
 use super::due::{DueList, UserData};
-use super::handle::{self, Parts, Tag};
+use super::handle::Parts;
 use super::list::Stamp;
 use super::memory;
 use super::model::Home;
 use super::owner::locate;
 use super::partition::{GLOBAL, GLOBAL_INDEX};
 use super::query::StructureSearch;
-use super::registry::{Locked, Registry};
+use super::registry::Registry;
 use super::state::{NONE, OwnerRecord};
 
 /// Copies the handles of an owner's models; gives how many there are, and the stamp where that is wanted.
@@ -32,10 +32,11 @@ pub fn list<const STAMPED: bool>(owner: u64, kind: u32, out: &mut [MaybeUninit<u
 #[inline(always)]
 pub fn get(owner: u64, kind: u32, name: &[u8]) -> Option<u64> {
     let (registry, parts) = locate(owner).ok()?;
-    let list = registry.lists.get(parts.index)?;
     let Some(found) = registry.names.find_at_once(name)? else {
-        return list.is_of(parts.generation).then_some(0);
+        // Not in its list, which is much farther away than where all owners stand side by side.
+        return registry.owners.get(parts.index)?.is_of(parts.generation).then_some(0);
     };
+    let list = registry.lists.get(parts.index)?;
     let model = list.find_at_once(parts.generation, kind, &registry.epoch, found.atom)?;
     found.still().then_some(model)
 }
@@ -89,48 +90,41 @@ pub struct PlainModel<'a> {
     pub user_data: UserData,
 }
 
-/// Asks the memory for what anyone may look at of an owner, before the lock is taken, which waits for what is asked before.
-#[inline(always)]
-pub fn prefetch_owner(owner: u64) {
-    if let Ok((registry, parts)) = locate(owner)
-        && let (Some(list), Some(slot)) = (registry.lists.get(parts.index), registry.owners.get(parts.index))
-    {
-        list.prefetch();
-        list.prefetch_atoms();
-        memory::prefetch(slot);
-    }
-}
-
 /// How many registrations there are for each time that what was left behind is taken back.
 const RECLAIMING: u32 = 8;
 
 /// Registers a model of a name and a schema that other models have, where its owner has a short list and no model of that name.
 #[inline(never)]
-pub(crate) fn register(locked: &mut Locked, new: &PlainModel<'_>, gone: &mut DueList) -> Option<u64> {
-    let registry = locked.registry;
+pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option<u64> {
+    let registry = super::registry::find(handle).ok()?;
     let of_source = new.app == 0;
-    let Parts { registry: number, index: owner, generation } =
-        handle::decode(if of_source { new.data_source } else { new.app }, Tag::Owner).ok()?;
-    let list = registry.lists.get(owner)?;
+    let (of, Parts { index: owner, generation, .. }) =
+        locate(if of_source { new.data_source } else { new.app }).ok()?;
+    let (list, slot) = (registry.lists.get(owner)?, registry.owners.get(owner)?);
+    list.prefetch();
+    list.prefetch_atoms();
+    memory::prefetch(slot);
+    let found = registry.names.find_at_once(new.name)??;
+    let mut locked = super::registry::resolve_locked(handle).ok()?;
     memory::prefetch(&raw const locked.owners.get(owner as usize)?.counted_in);
     // Now and then more, as looking what there is takes as long as taking back some of it.
     if locked.registered_total.is_multiple_of(u64::from(RECLAIMING)) {
         locked.reclaim(2 * RECLAIMING, gone);
     }
-    locked.reserve_indices(1).ok()?;
-    // What is in the caches while the rest is on its way to them.
-    let atom = registry.names.known(new.name)?;
-    if number != registry.number || !list.is_of(generation) {
+    let atom = found.atom;
+    if !found.still() || !std::ptr::eq(of, registry) || !list.is_of(generation) {
         return None;
     }
     locked.renew(owner);
     let usual = list.has_short_room(of_source)
         && list.position(atom).is_none()
         && locked.live_models < locked.options.max_models
-        && !locked.is_watched();
+        && !locked.is_watched()
+        && (new.user_data.0.is_null() || locked.options.release_queue.is_none());
     if !usual {
         return None;
     }
+    locked.reserve_indices(1).ok()?;
     let OwnerRecord { partition, counted_in, .. } = *locked.owners.get(owner as usize)?;
     memory::prefetch_all(locked.partitions.slots.get(partition as usize)?);
     let schema = if new.schema == 0 { NONE } else { locked.schemas.known(new.schema)? };

@@ -15,7 +15,7 @@ use super::counters::Counters;
 use super::due::{Due, DueList};
 use super::handle::{self, MAX_REGISTRIES, MAX_SLOTS, Parts, Tag};
 use super::index::{By, Changes, Index, ModelKey};
-use super::list::List;
+use super::list::{List, live_identity};
 use super::lock::{Guard, Rank, Ranked};
 use super::memory::{Atomics, Table};
 use super::names::Names;
@@ -35,6 +35,14 @@ pub(crate) struct OwnerSlot {
 
 // SAFETY: every field is an atomic integer.
 unsafe impl Atomics for OwnerSlot {}
+
+impl OwnerSlot {
+    /// Whether the slot is of the owner with this generation, which is registered.
+    #[inline(always)]
+    pub fn is_of(&self, generation: u32) -> bool {
+        self.identity.load(Ordering::Acquire) as u32 == live_identity(generation)
+    }
+}
 
 /// The limits and settings of a registry.
 #[derive(Clone, Debug)]
