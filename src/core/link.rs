@@ -128,6 +128,31 @@ impl Locked {
         (record.older_alike, record.newer_alike) = (alike, NONE);
     }
 
+    /// Puts a model to the end of its partition, as registered now.
+    #[inline(always)]
+    pub(super) fn put_last(&mut self, model: u32, partition: u32) {
+        self.registered_total += 1;
+        let State { partitions, models, .. } = &mut *self.state;
+        let registered_at = partitions.clock.ms();
+        let used_at = partitions.idle_clock(registered_at);
+        let record = &mut models[model as usize];
+        record.registered_at = registered_at;
+        let (previous, next) = (record.previous, record.next);
+        let Some(home) = partitions.in_use(partition) else { return };
+        home.touch(used_at, registered_at);
+        if next == NONE {
+            return;
+        }
+        (record.previous, record.next) = (home.last, NONE);
+        models[next as usize].previous = previous;
+        match models.get_mut(previous as usize) {
+            Some(before) => before.next = next,
+            None => home.first = next,
+        }
+        models[home.last as usize].next = model;
+        home.last = model;
+    }
+
     /// Takes a model out of its lists, its partition and the index by name. `kept` says which of its two places in
     /// lists another model has already.
     pub fn unlink(&mut self, model: u32, kept: Option<(bool, bool)>) {

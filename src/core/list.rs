@@ -540,14 +540,12 @@ impl List {
         self.valid.load(Ordering::Relaxed) >= epoch
     }
 
-    /// Whether the list is of a data source, or of none, and its entries lie in its own block, with room for one more, and are
-    /// all that are listed of the owner.
+    /// Whether the list is of a data source, or of none, and its entries lie in its own block and are all that are listed of
+    /// the owner.
     #[inline(always)]
-    pub fn has_short_room(&self, of_source: bool) -> bool {
-        let (shape, identity) = (self.shape(), self.identity.load(Ordering::Relaxed));
-        ((identity >> 32) as u32 == DATA_SOURCE) == of_source
-            && shape & (LONG | PARTED) == 0
-            && ((shape & USED) as usize) < INLINE
+    pub fn is_short(&self, of_source: bool) -> bool {
+        let identity = self.identity.load(Ordering::Relaxed);
+        ((identity >> 32) as u32 == DATA_SOURCE) == of_source && self.shape() & (LONG | PARTED) == 0
     }
 
     /// How many entries there are, gaps included.
@@ -696,6 +694,7 @@ impl List {
     }
 
     /// Puts another model of the same name in the place of one. Gives whether the list was asked before.
+    #[inline(always)]
     pub fn replace(&self, position: usize, id: u64, freshness: u64) -> bool {
         let shape = self.shape();
         self.write(|| {

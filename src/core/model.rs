@@ -347,7 +347,7 @@ impl Locked {
 
     /// Asks the memory for what is kept of a model.
     #[inline(always)]
-    fn prefetch_model(&self, model: u32) {
+    pub(super) fn prefetch_model(&self, model: u32) {
         if let Some(record) = self.models.get(model as usize) {
             memory::prefetch(record);
             memory::prefetch(self.key(model));
@@ -367,7 +367,7 @@ impl Locked {
 
     /// Asks the memory for the models that stand beside one in its rows.
     #[inline(always)]
-    fn prefetch_neighbours(&self, model: u32) {
+    pub(super) fn prefetch_neighbours(&self, model: u32) {
         let ModelRecord { previous, next, older, newer, older_alike, newer_alike, .. } = self.models[model as usize];
         for model in [previous, next, older, newer, older_alike, newer_alike] {
             if let Some(record) = self.models.get(model as usize) {

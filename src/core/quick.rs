@@ -8,14 +8,14 @@ use std::mem::MaybeUninit;
 use std::sync::atomic::Ordering;
 
 use super::due::{DueList, UserData};
-use super::handle::Parts;
-use super::list::Stamp;
+use super::handle::{self, MAX_USES, Parts};
+use super::list::{INLINE, List, Stamp};
 use super::memory;
 use super::model::Home;
-use super::owner::locate;
+use super::owner::{index_of, locate};
 use super::partition::{GLOBAL, GLOBAL_INDEX};
 use super::query::StructureSearch;
-use super::registry::Registry;
+use super::registry::{Locked, Registry};
 use super::state::{NONE, OwnerRecord};
 
 /// Copies the handles of an owner's models; gives how many there are, and the stamp where that is wanted.
@@ -116,19 +116,23 @@ pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option
         return None;
     }
     locked.renew(owner);
-    let usual = list.has_short_room(of_source)
-        && list.position(atom).is_none()
-        && locked.live_models < locked.options.max_models
+    let usual = list.is_short(of_source)
         && !locked.is_watched()
         && (new.user_data.0.is_null() || locked.options.release_queue.is_none());
     if !usual {
         return None;
     }
+    let schema = if new.schema == 0 { NONE } else { locked.schemas.known(new.schema)? };
+    let structure = locked.schemas.key(schema);
+    if let Some(position) = list.position(atom) {
+        return replace(locked, list, owner, position, (schema, structure), new);
+    }
+    if list.used() == INLINE || locked.live_models >= locked.options.max_models {
+        return None;
+    }
     locked.reserve_indices(1).ok()?;
     let OwnerRecord { partition, counted_in, .. } = *locked.owners.get(owner as usize)?;
     memory::prefetch_all(locked.partitions.slots.get(partition as usize)?);
-    let schema = if new.schema == 0 { NONE } else { locked.schemas.known(new.schema)? };
-    let structure = locked.schemas.key(schema);
     let Registry { by_name, by_structure, .. } = registry;
     let mut spots = (by_name.spots(atom, partition), by_structure.spots(structure, partition));
     spots.0.prefetch();
@@ -171,6 +175,64 @@ pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option
     }
     if matches!(home, Home::Prepared(_)) {
         locked.log_new_tenant(model, gone);
+    }
+    Some(id)
+}
+
+/// Puts a model in the place of the owner's one of its name, where that has the same structure, nobody else holds it, and no
+/// newer one of its name or structure is in the partition: into its slot, whose next generation it is.
+#[inline(never)]
+fn replace(
+    mut locked: Locked,
+    list: &List,
+    owner: u32,
+    position: usize,
+    (schema, structure): (u32, u32),
+    new: &PlainModel<'_>,
+) -> Option<u64> {
+    let registry = locked.registry;
+    let model = index_of(list.id_at(position));
+    locked.prefetch_model(model);
+    memory::prefetch_all(locked.partitions.slots.get(locked.owners[owner as usize].partition as usize)?);
+    locked.prefetch_neighbours(model);
+    let key = locked.key(model);
+    let (uses, partition) = (key.uses.load(Ordering::Relaxed) + 1, key.partition.load(Ordering::Relaxed));
+    let (data_source, app) = if new.app == 0 { (owner, NONE) } else { (NONE, owner) };
+    let record = locked.models.get_mut(model as usize)?;
+    let usual = record.references == 1
+        && !record.has_extra
+        && (record.data_source, record.app) == (data_source, app)
+        && record.newer == NONE
+        && record.newer_alike == NONE
+        && key.structure.load(Ordering::Relaxed) == structure
+        && uses <= MAX_USES;
+    if !usual || !registry.places.is_there(partition) {
+        return None;
+    }
+    let slot = registry.models.get(model)?;
+
+    // Nothing fails from here on. Who sees the new one in the list has to see that the old one is stale.
+    let begun = registry.changes.begin();
+    let frozen = list.freeze();
+    let old = std::mem::replace(&mut record.schema, schema);
+    record.user_data = new.user_data;
+    if old != schema {
+        locked.schemas.use_again(schema);
+        locked.schemas.remove(old);
+    }
+    key.uses.store(uses, Ordering::Relaxed);
+    key.marks.store(new.marks, Ordering::Relaxed);
+    slot.store(registry.model_word(handle::generation(uses)), Ordering::Release);
+    let id = registry.model_handle(model, uses);
+    let freshness = locked.refresh(owner);
+    let was_asked = list.replace(position, id, freshness);
+    locked.count_invalidation(was_asked);
+    locked.put_last(model, partition);
+    if frozen {
+        list.thaw();
+    }
+    if begun {
+        registry.changes.end();
     }
     Some(id)
 }
