@@ -289,7 +289,7 @@ impl List {
         true
     }
 
-    /// As [`List::copy`] of the models that the owner has, where the list is short, was asked before, and nobody is at it.
+    /// As [`List::copy`] of the models that the owner has, where the list is short and nobody is at it.
     #[inline(always)]
     pub fn copy_short<const STAMPED: bool>(
         &self,
@@ -297,7 +297,7 @@ impl List {
         kind: u32,
         (epoch, registry_word): (&AtomicU64, &AtomicU64),
         out: &mut [MaybeUninit<u64>],
-    ) -> Option<(usize, Stamp)> {
+    ) -> Option<(Answer, Stamp)> {
         let version = self.version.load(Ordering::Acquire);
         let (identity, shape) = (self.identity.load(Ordering::Relaxed), self.shape.load(Ordering::Relaxed));
         let used = (shape & USED) as usize;
@@ -305,7 +305,7 @@ impl List {
         let registry = if STAMPED { registry_word.load(Ordering::Acquire) } else { 0 };
         let usual = version & 1 == 0
             && identity as u32 == live_identity(generation)
-            && shape & (UNASKED | LONG) == 0
+            && shape & LONG == 0
             && self.valid.load(Ordering::Relaxed) == epoch.load(Ordering::Acquire)
             && (kind == ANY_KIND || kind == (identity >> 32) as u32);
         if !usual {
@@ -322,7 +322,8 @@ impl List {
         } else {
             Stamp::default()
         };
-        self.unchanged(version).then_some((used, stamp))
+        let unasked = (shape & UNASKED != 0).then_some(Unasked(shape));
+        self.unchanged(version).then_some((Answer { count: used, unasked }, stamp))
     }
 
     /// As [`List::find`], where nobody is at the list; 0 where no entry has the name.

@@ -1,4 +1,4 @@
-//! Answers at once, where nothing is in the way: an owner's short list that is built, a model by its name or its
+//! Answers at once, where nothing is in the way: an owner's short list, a model by its name or its
 //! structure; and registering one more model of an owner that has a few.
 //!
 //! This is what hosts do most. Each is done here without a call, a branch or a copy more than it needs; where anything is
@@ -23,9 +23,9 @@ use super::state::{NONE, OwnerRecord};
 pub fn list<const STAMPED: bool>(owner: u64, kind: u32, out: &mut [MaybeUninit<u64>]) -> Option<(usize, Stamp)> {
     let (registry, parts) = locate(owner).ok()?;
     let words = (&registry.epoch, &registry.word);
-    let answer = registry.lists.get(parts.index)?.copy_short::<STAMPED>(parts.generation, kind, words, out)?;
-    registry.counters.hit();
-    Some(answer)
+    let list = registry.lists.get(parts.index)?;
+    let (answer, stamp) = list.copy_short::<STAMPED>(parts.generation, kind, words, out)?;
+    Some((registry.count((list, answer)), stamp))
 }
 
 /// The handle of the owner's model of this name; 0 where it has none.
