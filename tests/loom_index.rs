@@ -181,7 +181,9 @@ impl Scene {
     }
 
     fn put(&self, counts: &mut IndexCounts, model: u32) {
-        self.index.put(counts, &self.keys, self.newest(model), u64::from);
+        let newest = self.newest(model);
+        let (spots, sequence) = (self.index.spots(newest.key, newest.partition), u64::from(newest.partition));
+        self.index.put(counts, &self.keys, newest, spots, sequence, u64::from);
     }
 
     fn take(&self, counts: &mut IndexCounts, model: u32) {

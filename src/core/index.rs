@@ -307,12 +307,12 @@ impl Index {
 
     /// The place of an entry and its model, or the place where it would be put.
     #[inline(always)]
-    fn look(
+    fn look<'a>(
         &self,
-        keys: &Table<ModelKey>,
+        keys: &'a Table<ModelKey>,
         places: &[AtomicU64],
         wanted: Wanted,
-    ) -> Result<(usize, u32, &'static ModelKey), Option<usize>> {
+    ) -> Result<(usize, u32, &'a ModelKey), Option<usize>> {
         if places.is_empty() {
             return Err(None);
         }
