@@ -173,12 +173,26 @@ fn hits_misses_and_invalidations_of_the_cache() {
     registry.clear();
     assert_eq!(since(), (0, 0, 2), "clear invalidates every built list, and the counts of the cache run on");
     ask();
+    assert_eq!(since(), (0, 1, 0), "the first question finds nothing left");
     ask();
-    assert_eq!(since(), (1, 1, 0));
+    assert_eq!(since(), (1, 0, 0));
     release(app).expect("release");
     assert_eq!(since(), (0, 0, 1));
     assert_eq!(code(models_of(app)), STALE_HANDLE);
     assert_eq!(since(), (0, 0, 0), "a question about nobody is not counted");
+    release(other).expect("release");
+    assert_eq!(since(), (0, 0, 0), "nobody asked again since clear, so no built list goes with its owner");
+}
+
+#[test]
+fn the_first_question_about_a_long_list_that_lost_all_of_its_models_is_a_miss() {
+    let registry = Registry::new();
+    let source = registry.data_source("mysql");
+    let models: Vec<u64> = (0..11).map(|number| Model::on(&format!("Model{number}"), source).add(&registry)).collect();
+    models.into_iter().rev().for_each(|model| unregister(model).expect("unregister"));
+    assert_eq!((models_of(source), models_of(source)), (Ok(vec![]), Ok(vec![])));
+    let stats = stats(registry.0);
+    assert_eq!((stats.cache_hits, stats.cache_misses), (1, 1));
 }
 
 #[test]
@@ -327,4 +341,53 @@ fn bytes_in_use_follow_what_is_registered_and_held() {
     Model { schema: one, ..Model::of("Order", app) }.add(&registry);
     assert!(in_use() - before < 5_000, "once for all models that share one");
     free_schema(one).expect("free");
+}
+
+#[test]
+fn an_owner_s_list_takes_more_memory_from_the_eleventh_model_on() {
+    let registry = Registry::new();
+    let app = registry.app();
+    let lists = || memory(registry.0).lists;
+    let empty = lists();
+    let add = |number: u32| Model::of(&format!("Model{number}"), app).add(&registry);
+    for number in 1..=10 {
+        add(number);
+        assert_eq!(lists(), empty, "{number} models");
+    }
+    for number in 1..=10 {
+        unregister(get(app, ANY, &format!("Model{number}")).expect("a model")).expect("unregister");
+        add(number + 10);
+        assert_eq!(lists(), empty, "another one in the place of number {number}");
+    }
+    add(21);
+    assert!(lists() > empty);
+}
+
+#[test]
+fn the_room_of_a_long_list_is_used_again() {
+    let registry = Registry::new();
+    let app = registry.app();
+    let lists = || memory(registry.0).lists;
+    let add = |number: u32| Model::of(&format!("Model{number}"), app).add(&registry);
+    let mut models: Vec<u64> = (0..11).map(add).collect();
+    let eleven = lists();
+    models.extend((11..16).map(add));
+    assert_eq!(lists(), eleven, "there is room for sixteen");
+    for number in 16..20 {
+        unregister(models.pop().expect("the last")).expect("unregister");
+        models.push(add(number));
+        assert_eq!(lists(), eleven, "in the place of the last");
+    }
+    // A fourth of them goes, from the middle, and as many come; nobody asks meanwhile.
+    for round in 1..10 {
+        models.drain(4..8).for_each(|model| unregister(model).expect("unregister"));
+        models.extend((0..4).map(|number| add(round * 20 + number)));
+        assert_eq!(lists(), eleven, "round {round}");
+    }
+    assert_eq!(models_of(app).as_ref(), Ok(&models));
+    // Where fewer went, another one is not worth a look at all that are left.
+    models.drain(4..7).for_each(|model| unregister(model).expect("unregister"));
+    models.push(add(1000));
+    assert!(lists() > eleven);
+    assert_eq!(models_of(app), Ok(models));
 }

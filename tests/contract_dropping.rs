@@ -148,6 +148,14 @@ fn what_is_beside_it_is_as_it_was() {
 }
 
 #[test]
+fn what_outlived_it_is_found_by_name_before_its_owner_s_list_is_asked() {
+    let scene = Scene::new();
+    scene.drop_tenant();
+    assert_eq!(get(scene.beside, ANY, "Model3"), Ok(scene.outside[3]));
+    assert_eq!(has(scene.apps[0], APP, "Kept3"), Ok(true));
+}
+
+#[test]
 fn lists_that_lost_models_are_counted_as_useless_once_each() {
     let scene = Scene::new();
     for owner in scene.sources.into_iter().chain(scene.apps).chain([scene.beside, scene.idle]) {

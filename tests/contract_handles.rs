@@ -360,6 +360,19 @@ fn a_generation_that_was_never_given_out_for_every_handle() {
 }
 
 #[test]
+fn an_owner_s_place_with_nobody_in_it_answers_to_no_handle() {
+    let registry = Registry::new();
+    let app = registry.app();
+    release(app).expect("release");
+    // What is empty reads as zeros, and these bits of a handle say which use of the place is meant.
+    let forged = app & !0x3F_FFFF;
+    assert!(!owner_is_valid(forged));
+    for refused in [code(models_of(forged)), code(names_of(forged)), code(has(forged, ANY, "User"))] {
+        assert!([STALE_HANDLE, FORGED_HANDLE].contains(&refused), "{refused}");
+    }
+}
+
+#[test]
 fn a_handle_fits_a_signed_number_and_its_low_half_is_none() {
     let fixture = Fixture::new();
     for (kind, tag) in HANDLES {

@@ -379,6 +379,26 @@ fn releasing_an_app_drops_its_models_wherever_they_live() {
 }
 
 #[test]
+fn an_owner_that_is_released_takes_its_models_however_many_they_are() {
+    let registry = Registry::new();
+    for count in [10, 11, 40] {
+        let (first, second) = (registry.data_source("mysql"), registry.data_source("mysql"));
+        let app = registry.app();
+        let stays = Model::on("Stays", second).add(&registry);
+        let add = |number, app| Model { app, ..Model::on(&format!("Model{number}"), first) }.add(&registry);
+        let of_app: Vec<u64> = (0..count).map(|number| add(number, app)).collect();
+        release(app).expect("release");
+        assert!(!of_app.into_iter().any(model_is_valid), "{count} of an app on a data source");
+        let of_source: Vec<u64> = (0..count).map(|number| add(number, 0)).collect();
+        release(first).expect("release");
+        assert!(!of_source.into_iter().any(model_is_valid), "{count} of a data source that is not the last");
+        assert_eq!(models_on(second), Ok(vec![stays]));
+        assert_eq!(models_in(registry.0, "ds_mysql_33511a21"), Ok(vec![stays]));
+        release(second).expect("release");
+    }
+}
+
+#[test]
 fn the_default_registry_is_one_and_cannot_be_destroyed() {
     let default = || {
         let mut registry = 0;

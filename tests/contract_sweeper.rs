@@ -166,6 +166,20 @@ fn listing_counts_when_the_list_has_to_be_built() {
 }
 
 #[test]
+fn listing_is_no_use_of_where_a_model_lived_that_was_taken_out_of_the_list() {
+    let registry = registry_at(0);
+    let (source, app) = (registry.data_source("mysql"), registry.app());
+    Model::on("OnSource", source).add(&registry);
+    Model::of("OfApp", app).add(&registry);
+    let last = Model { app, ..Model::on("OfBoth", source) }.add(&registry);
+    models_of(app).expect("a list");
+    set_clock(registry.0, 60_000);
+    unregister(last).expect("unregister");
+    models_of(app).expect("a list");
+    assert_eq!((idle(&registry, "app_1"), idle(&registry, SOURCE)), (0, 60_000));
+}
+
+#[test]
 fn a_question_that_an_owner_of_this_kind_cannot_answer_builds_nothing_and_is_no_use() {
     let ask = |owner: u64, kind: u32, on: bool| {
         invalidate(owner).expect("invalidate");

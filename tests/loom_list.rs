@@ -227,6 +227,21 @@ fn of_those_who_ask_after_a_change_one_is_the_first() {
 }
 
 #[test]
+fn who_asks_under_the_lock_and_who_asks_without_it_are_not_both_the_first() {
+    check(|| {
+        let scene = Scene::new();
+        scene.list.push(10, 1, 2);
+        let reader = {
+            let scene = scene.clone();
+            thread::spawn(move || scene.asks_first())
+        };
+        let built = scene.list.build(|_, _| ());
+        let first = reader.join().expect("the reader ends") == Some(true);
+        assert_ne!(built, first);
+    });
+}
+
+#[test]
 fn a_change_knows_whether_the_list_was_asked() {
     check(|| {
         let scene = Scene::new();

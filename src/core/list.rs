@@ -870,42 +870,5 @@ impl List {
 const FIRST_LINES: usize = 4;
 
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use super::super::memory::Table;
-    use super::*;
-
-    #[test]
-    fn a_list_that_was_cleared_answers_the_same_before_and_after_it_was_looked_at() {
-        static LISTS: Table<List> = Table::new();
-        let list = LISTS.reserve(0).expect("there is memory");
-        let (epoch, registry_word) = (AtomicU64::new(1), AtomicU64::new(1));
-        let cleared = AtomicU64::new(1);
-        let ask =
-            Ask { generation: 7, kind: ANY_KIND, epoch: &epoch, cleared: &cleared, registry_word: &registry_word };
-        let stamp_of = || {
-            let (mut room, mut stamp) = ([MaybeUninit::uninit(); INLINE], Stamp::default());
-            let answer = list.copy(&ask, Which::Owned, &mut room, &mut stamp).map(|answer| answer.count);
-            (answer, stamp)
-        };
-        list.open(7, DATA_SOURCE, 1, 5, 0);
-        list.reserve(|_, _| ()).expect("there is room");
-        list.push(10, 1, 6);
-        assert_eq!(stamp_of(), (Ok(1), Stamp { stamp: 6, owner: 6, registry: 1 }));
-        let mut seen = vec![6];
-        for now in 2..5 {
-            // A tenant is dropped beside each clear, which is none for this list.
-            epoch.store(2 * now + 1, Ordering::Relaxed);
-            cleared.store(2 * now, Ordering::Relaxed);
-            let (answer, emptied) = stamp_of();
-            assert_eq!(answer, Err(Miss::Emptied));
-            assert!(!seen.contains(&emptied.stamp), "no stamp comes back");
-            seen.push(emptied.stamp);
-            // Not every clear is followed by a question that gets the lock.
-            if now != 3 {
-                list.reset(2 * now + 1, 2 * now);
-                assert_eq!(stamp_of(), (Ok(0), emptied));
-            }
-        }
-        assert!(list.last_stamp() >= *seen.last().expect("stamps"), "the next change goes on behind them");
-    }
-}
+#[path = "list/tests.rs"]
+mod tests;
