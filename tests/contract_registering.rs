@@ -77,6 +77,31 @@ fn two_data_sources_of_equal_configuration_may_each_own_a_model_of_one_name() {
 }
 
 #[test]
+fn a_stale_or_foreign_owner_is_refused_whatever_owner_has_its_place() {
+    let (registry, other) = (Registry::new(), Registry::new());
+    Model::new("User").add(&registry);
+    let make: [fn(&Registry) -> u64; 2] = [|registry| registry.data_source("mysql"), |registry| registry.app()];
+    for (make, of_source) in make.into_iter().zip([true, false]) {
+        let model = |owner| match of_source {
+            true => Model { data_source: owner, ..Model::new("User") },
+            false => Model::of("User", owner),
+        };
+        let foreign = make(&other);
+        let (stale, witness) = (make(&registry), make(&registry));
+        release(stale).expect("release");
+        let next = make(&registry);
+        assert_eq!(stale >> 22, next >> 22, "it has its place");
+        assert_eq!(code(model(stale).register(registry.0)), STALE_HANDLE);
+        assert_eq!(code(model(foreign).register(registry.0)), FOREIGN_HANDLE);
+        for owner in [next, witness, foreign] {
+            assert_eq!(models_of(owner), Ok(Vec::new()));
+        }
+        let registered = model(next).add(&registry);
+        assert_eq!(models_of(next), Ok(vec![registered]));
+    }
+}
+
+#[test]
 fn registration_order_is_the_order_of_every_list() {
     let registry = Registry::new();
     let (source, app) = (registry.data_source("mysql"), registry.app());
