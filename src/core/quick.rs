@@ -132,7 +132,9 @@ pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option
     }
     locked.reserve_indices(1).ok()?;
     let OwnerRecord { partition, counted_in, .. } = *locked.owners.get(owner as usize)?;
-    memory::prefetch_all(locked.partitions.slots.get(partition as usize)?);
+    if let Some(slot) = locked.partitions.slots.get(partition as usize) {
+        memory::prefetch_all(slot);
+    }
     let Registry { by_name, by_structure, .. } = registry;
     let mut spots = (by_name.spots(atom, partition), by_structure.spots(structure, partition));
     spots.0.prefetch();
