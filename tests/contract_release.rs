@@ -182,6 +182,29 @@ fn a_queue_that_is_freed_drops_what_is_in_it_and_what_comes_later() {
 }
 
 #[test]
+fn a_model_of_a_name_that_others_have_goes_into_the_queue_as_any_other_does() {
+    let queue = Queue::new();
+    let registry = queue.registry();
+    let owners = [registry.app(), registry.app(), registry.data_source("mysql")];
+    let add = |owner: u64, number| {
+        let model = if owner == owners[2] {
+            Model { data_source: owner, ..Model::new("One") }
+        } else {
+            Model::of("One", owner)
+        };
+        numbered(model, number).add(&registry)
+    };
+    let models: Vec<u64> = owners.iter().zip(1..).map(|(owner, number)| add(*owner, number)).collect();
+    assert_eq!(queue.poll(), Ok(None));
+    let replacing = add(owners[1], 4);
+    assert_eq!(queue.take_all(), [(MODEL, models[1], 2)], "the old one, at once");
+    unregister(models[2]).expect("unregister");
+    unregister(replacing).expect("unregister");
+    registry.clear();
+    assert_eq!(queue.numbers(), [3, 4, 1]);
+}
+
+#[test]
 fn several_registries_may_have_one_queue_and_it_costs_them_nothing() {
     let queue = Queue::new();
     let registries = [queue.registry(), queue.registry()];
