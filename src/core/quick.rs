@@ -93,7 +93,7 @@ pub struct PlainModel<'a> {
 /// How many registrations there are for each time that what was left behind is taken back.
 const RECLAIMING: u32 = 8;
 
-/// Registers a model of a name and a schema that other models have, where its owner has a short list and no model of that name.
+/// Registers a model of a name and a schema that other models have, where its owner has a short list, and nobody is told of it.
 #[inline(never)]
 pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option<u64> {
     let registry = super::registry::find(handle).ok()?;
