@@ -266,6 +266,24 @@ fn registering(count: usize, what: &str, model: impl Fn(&Scene) -> Model<'static
     case
 }
 
+/// Registers the first model of an owner, of a name and a schema that another model has.
+fn registering_what_others_have(count: usize, model: impl Fn(&Registry) -> Model<'static>) -> Case {
+    let scene = Scene::with(count);
+    let schema = schema(r#"{"name": "One", "properties": {"a": "string"}}"#);
+    Model { schema, ..Model::of("Known", scene.app) }.add(&scene.registry);
+    let model = model(&scene.registry);
+    let mut options = made(capi::mreg_model_options_init);
+    (options.name, options.schema) = (text("Known"), schema);
+    (options.data_source, options.app) = (model.data_source, model.app);
+    let (registry, mut handle) = (scene.registry.0, 0);
+    // SAFETY: the options and what they point to live as long as the process.
+    let call = move |error: &mut _| unsafe { capi::mreg_model_register(registry, &options, &mut handle, error) };
+    let mut case = scene.case(&format!("what others have beside {count}"), call);
+    case.owners.push(model.data_source | model.app);
+    case.is_all = true;
+    case
+}
+
 /// The destructor of a host that has memory.
 unsafe extern "C-unwind" fn destroyed(user_data: *mut c_void) {
     // SAFETY: the user data is a witness's.
@@ -286,6 +304,14 @@ fn registering_and_moving() {
             ..Model::on("Another", scene.source)
         }));
         cases.push(registering(count, "a replacing model", |scene| Model::of("Model3", scene.app)));
+    }
+    // So many that there has to be room for one more record.
+    for count in [1, 5, 21, 85] {
+        cases.push(registering_what_others_have(count, |registry| Model::of("", registry.app())));
+        cases.push(registering_what_others_have(count, |registry| Model {
+            data_source: registry.data_source("postgresql"),
+            ..Model::default()
+        }));
     }
     for count in [0, 100] {
         cases.push(registering(count, "a long name in a new tenant", move |_| Model {
