@@ -500,3 +500,40 @@ fn who_sees_that_an_owner_is_gone_finds_none_of_its_models() {
         }
     });
 }
+
+#[test]
+fn who_sees_a_model_among_its_owners_finds_it_by_name_and_by_structure() {
+    let registry = Registry::new();
+    let schema = schema(r#"{"name": "One", "properties": {"a": "string"}}"#);
+    let (app, other) = (registry.app(), registry.app());
+    // So that the name and the schema are known all the time.
+    Model { schema, ..Model::of("User", other) }.add(&registry);
+    let tenant = owner_tenant(app).expect("a label");
+    let seen = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 1..=if cfg!(miri) { 20 } else { 5_000 } {
+                let model = Model { schema, ..Model::of("User", app) }.add(&registry);
+                while seen.load(Ordering::SeqCst) < round {
+                    std::hint::spin_loop();
+                }
+                unregister(model).expect("unregister");
+            }
+            seen.store(usize::MAX, Ordering::SeqCst);
+        });
+        let (mut last, mut round, mut missed) = (0, 0, 0);
+        while seen.load(Ordering::SeqCst) != usize::MAX {
+            let model = get(app, ANY, "User").expect("an answer");
+            if model == 0 || model == last {
+                continue;
+            }
+            let alike = find_structure(registry.0, Search { schema, tenant: &tenant, ..Search::default() });
+            let named = find_in(registry.0, &tenant, "User");
+            // It is there until the writer goes on.
+            missed += usize::from((alike, named) != (Ok(model), Ok(model)));
+            (last, round) = (model, round + 1);
+            seen.store(round, Ordering::SeqCst);
+        }
+        assert_eq!(missed, 0);
+    });
+}
