@@ -606,9 +606,13 @@ fn what_a_clear_leaves_behind_is_taken_back_in_bounded_steps() {
     Model::new("First").add(&registry);
     for (what, step) in RECLAIMING {
         let before = stats(registry.0).bytes_in_use;
-        step(&registry);
-        let after = stats(registry.0).bytes_in_use;
-        assert!(after < before, "{what}: {after} of {before} bytes after a step");
+        let bytes_after_a_step = || {
+            step(&registry);
+            stats(registry.0).bytes_in_use
+        };
+        // One that comes upon slots whose generations were used up by other registries gives back little.
+        let after = (0..10).map(|_| bytes_after_a_step()).find(|after| *after < before);
+        let after = after.unwrap_or_else(|| panic!("{what}: {before} bytes before and after ten steps"));
         assert!(after > left_behind / 10 * 9, "{what}: {after} of {left_behind} bytes, which is no small step");
     }
 }
