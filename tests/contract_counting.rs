@@ -185,6 +185,22 @@ fn hits_misses_and_invalidations_of_the_cache() {
 }
 
 #[test]
+fn whatever_is_registered_makes_a_list_out_of_date_that_was_asked() {
+    let registry = Registry::new();
+    let (app, other) = (registry.app(), registry.app());
+    Model::of("Known", other).add(&registry);
+    let invalidations = || stats(registry.0).cache_invalidations;
+    // New to all, known of another owner, and both again in their own places.
+    for (name, number) in ["New", "Known", "New", "Known"].into_iter().zip(1..) {
+        let registered = models_of(app).expect("a list").len();
+        Model::of(name, app).add(&registry);
+        assert_eq!(invalidations(), number, "{name} beside {registered}");
+        Model::of(name, app).add(&registry);
+        assert_eq!(invalidations(), number, "{name} again, and nobody has asked");
+    }
+}
+
+#[test]
 fn the_first_question_about_a_long_list_that_lost_all_of_its_models_is_a_miss() {
     let registry = Registry::new();
     let source = registry.data_source("mysql");
