@@ -40,6 +40,49 @@ fn a_registered_name_makes_a_new_model_in_the_place_of_the_old_one() {
 }
 
 #[test]
+fn a_new_model_has_nothing_of_the_one_whose_place_it_takes() {
+    let registry = Registry::new();
+    let app = registry.app();
+    let witness = Witness::new();
+    let old = Model { settings: r#"{"a": 1}"#, marks: 3, user_data: 7, ..Model::of("User", app) };
+    old.watched(witness).add(&registry);
+    let new = Model::of("User", app).add(&registry);
+    assert_eq!(witness.runs(), 1, "the old destructor was due");
+    assert_eq!((model_settings(new).as_deref(), model_user_data(new)), (Ok(""), Ok(0)));
+    unregister(new).expect("unregister");
+    assert_eq!(witness.runs(), 1);
+}
+
+#[test]
+fn a_model_that_takes_a_place_is_the_newest_of_its_structure_and_has_its_own_marks_and_schema() {
+    let registry = Registry::new();
+    let app = registry.app();
+    let text = |more: &str| format!(r#"{{"name": "One"{more}, "properties": {{"a": "string"}}}}"#);
+    let [one, alike] = ["", r#", "plural": "Ones""#].map(|more| schema(&text(more)));
+    assert!(same_structure(one, alike));
+    let add = |name, schema, marks| Model { schema, marks, ..Model::of(name, app) }.add(&registry);
+    let newest = |pass_over| find_structure(registry.0, Search { schema: one, pass_over, ..Search::default() });
+    let first = add("First", one, 0);
+    let second = add("Second", one, 0);
+    assert_eq!(newest(0), Ok(second));
+    let first_again = add("First", one, 0);
+    assert_ne!(first, first_again);
+    assert_eq!(newest(0), Ok(first_again));
+    // The newest of its name and of its structure.
+    let marked = add("First", one, 1);
+    assert_eq!((newest(0), newest(1)), (Ok(marked), Ok(second)));
+    // Both schemas are used by others as well, and by as many models as have them.
+    add("Third", alike, 0);
+    for schema in [alike, one, alike, one] {
+        add("Other", schema, 0);
+    }
+    [one, alike].map(|schema| free_schema(schema).expect("free"));
+    release(app).expect("release");
+    registry.reclaim();
+    assert_eq!(stats(registry.0).bytes_in_use, 0);
+}
+
+#[test]
 fn the_old_destructor_is_due_also_where_user_data_is_the_same_pointer() {
     let registry = Registry::new();
     let (app, witness) = (registry.app(), Witness::new());
