@@ -125,3 +125,15 @@ fn a_generation_that_was_never_given_out_tells_forged_handles() {
     assert_eq!(statuses.iter().filter(|status| **status == STALE_HANDLE).count(), 7);
     assert_eq!(statuses.iter().filter(|status| **status == FORGED_HANDLE).count(), 1);
 }
+
+#[test]
+fn of_models_that_take_one_place_after_the_other_none_has_a_handle_that_one_before_had() {
+    let registry = Registry::new();
+    let app = registry.app();
+    let mut before = std::collections::BTreeSet::new();
+    for _ in 0..100 {
+        let model = Model::of("User", app).add(&registry);
+        assert!(before.iter().all(|handle| !model_is_valid(*handle)));
+        assert!(model_is_valid(model) && before.insert(model));
+    }
+}

@@ -76,7 +76,7 @@ fn a_model_that_takes_a_place_is_the_newest_of_its_structure_and_has_its_own_mar
     for schema in [alike, one, alike, one] {
         add("Other", schema, 0);
     }
-    [one, alike].map(|schema| free_schema(schema).expect("free"));
+    [one, alike].into_iter().for_each(|schema| free_schema(schema).expect("free"));
     release(app).expect("release");
     registry.reclaim();
     assert_eq!(stats(registry.0).bytes_in_use, 0);
