@@ -476,11 +476,11 @@ mod tests {
 
     #[test]
     fn plain_text_is_printable_ascii_wherever_the_other_byte_stands() {
-        for length in 0..=25 {
+        for length in 0..=17 {
             let plain: Vec<u8> = (0..length).map(|at| if at % 2 == 0 { b' ' } else { b'~' }).collect();
             assert!(is_plain(&plain), "{length} bytes");
             for at in 0..length {
-                for byte in 0..=u8::MAX {
+                for byte in [0, 1, 0x1F, b' ', b'A', b'~', 0x7F, 0x80, 0xA0, 0xFF] {
                     let mut text = plain.clone();
                     text[at] = byte;
                     assert_eq!(is_plain(&text), matches!(byte, b' '..=b'~'), "byte {byte:#04x} at {at} of {length}");
