@@ -130,7 +130,7 @@ fn a_generation_that_was_never_given_out_tells_forged_handles() {
 fn of_models_that_take_one_place_after_the_other_none_has_a_handle_that_one_before_had() {
     let registry = Registry::new();
     let app = registry.app();
-    let mut before = std::collections::BTreeSet::new();
+    let mut before = HashSet::new();
     for _ in 0..100 {
         let model = Model::of("User", app).add(&registry);
         assert!(before.iter().all(|handle| !model_is_valid(*handle)));

@@ -112,6 +112,14 @@ impl Scene {
         Arc::new(scene)
     }
 
+    /// With two models in the list: 10 of the name 1, and 20 of the name 2.
+    fn of_two() -> Arc<Scene> {
+        let scene = Scene::new();
+        scene.list.push(10, 1, 2);
+        scene.list.push(20, 2, 3);
+        scene
+    }
+
     fn ask(&self, generation: u32) -> Ask<'_> {
         let Scene { epoch, cleared, registry_word, .. } = self;
         Ask { generation, kind: ANY_KIND, epoch, cleared, registry_word }
@@ -169,9 +177,7 @@ fn check(work: impl Fn() + Send + Sync + 'static) {
 #[test]
 fn a_copy_is_of_one_moment() {
     check(|| {
-        let scene = Scene::new();
-        scene.list.push(10, 1, 2);
-        scene.list.push(20, 2, 3);
+        let scene = Scene::of_two();
         let reader = {
             let scene = scene.clone();
             thread::spawn(move || match scene.copy(&scene.list, 7) {
@@ -193,9 +199,7 @@ fn a_copy_is_of_one_moment() {
 #[test]
 fn a_model_is_found_by_its_name_wherever_it_stands() {
     check(|| {
-        let scene = Scene::new();
-        scene.list.push(10, 1, 2);
-        scene.list.push(20, 2, 3);
+        let scene = Scene::of_two();
         let reader = {
             let scene = scene.clone();
             thread::spawn(move || {

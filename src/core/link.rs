@@ -73,7 +73,7 @@ impl Locked {
         key: &ModelKey,
         (atom, structure): (u32, u32),
         place: Place,
-        (named, alike): (Spots, Spots),
+        (name_spots, structure_spots): (Spots, Spots),
         due: bool,
     ) {
         let (registry, partition) = (self.registry, place.partition);
@@ -85,14 +85,14 @@ impl Locked {
         let Some(sequence) = partitions.in_use(partition).map(|home| home.sequence) else { return };
         let sequence_of = |partition| partitions.sequence(partition);
         let name = Newest { key: atom, partition, model };
-        let older = registry.by_name.put(by_name, &registry.keys, name, named, sequence, sequence_of).unwrap_or(NONE);
-        let spots = alike;
+        let older =
+            registry.by_name.put(by_name, &registry.keys, name, name_spots, sequence, sequence_of).unwrap_or(NONE);
         let mut alike = NONE;
         let mut other_strictness = None;
         if structure != NO_STRUCTURE {
             let index = &registry.by_structure;
             let newest = Newest { key: structure, partition, model };
-            let known = index.put(by_structure, &registry.keys, newest, spots, sequence, sequence_of);
+            let known = index.put(by_structure, &registry.keys, newest, structure_spots, sequence, sequence_of);
             alike = known.unwrap_or(NONE);
             if known.is_none() {
                 other_strictness = index.newest(&registry.keys, structure ^ 1, partition);
