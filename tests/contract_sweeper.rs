@@ -166,6 +166,26 @@ fn listing_counts_when_the_list_has_to_be_built() {
 }
 
 #[test]
+fn listing_counts_also_where_the_list_is_long() {
+    for (of_app, used) in [(false, [SOURCE].as_slice()), (true, &["app_1", SOURCE])] {
+        let scene = Scene::new();
+        for at in 0..20 {
+            Model::on(&format!("OnSource{at}"), scene.source).add(&scene.registry);
+            let app = if at == 19 { 0 } else { scene.source };
+            Model { app: scene.app, ..Model::on(&format!("OfApp{at}"), app) }.add(&scene.registry);
+        }
+        let owner = if of_app { scene.app } else { scene.source };
+        let list = models_of(owner).expect("a list");
+        set_clock(scene.registry.0, 60_000);
+        assert_eq!(models_of(owner), Ok(list.clone()));
+        used.iter().for_each(|label| assert_eq!(idle(&scene.registry, label), 60_000, "{label}: from the cache"));
+        invalidate(owner).expect("invalidate");
+        assert_eq!(models_of(owner), Ok(list));
+        used.iter().for_each(|label| assert_eq!(idle(&scene.registry, label), 0, "{label}"));
+    }
+}
+
+#[test]
 fn listing_is_no_use_of_where_a_model_lived_that_was_taken_out_of_the_list() {
     let registry = registry_at(0);
     let (source, app) = (registry.data_source("mysql"), registry.app());

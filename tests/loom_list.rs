@@ -15,7 +15,7 @@ mod atomics {
 mod memory {
     use std::mem::MaybeUninit;
 
-    use crate::atomics::{AtomicU64, Ordering};
+    use crate::atomics::{AtomicU32, AtomicU64, Ordering};
     use crate::error::Status;
 
     /// # Safety
@@ -63,6 +63,10 @@ mod memory {
 
     pub fn copy_ten(from: &[AtomicU64; 10], to: &mut [MaybeUninit<u64>; 10]) {
         copy_few(from, to);
+    }
+
+    pub fn position_of_ten(among: &[AtomicU32; 10], used: usize, wanted: u32) -> Option<usize> {
+        among.iter().take(used).position(|one| one.load(Ordering::Relaxed) == wanted)
     }
 
     pub fn prefetch<T>(_: *const T) {}
@@ -134,7 +138,7 @@ impl Scene {
         let (mut out, mut stamp) = ([const { MaybeUninit::uninit() }; 4], Stamp::default());
         let words = (&self.epoch, &self.registry_word);
         let at_once = if AT_ONCE.load(Ordering::Relaxed) {
-            list.copy_short::<true>(generation, ANY_KIND, words, &mut out)
+            list.copy_at_once::<true>(generation, ANY_KIND, words, &mut out)
         } else {
             None
         };

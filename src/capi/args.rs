@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_char};
 use std::mem::{MaybeUninit, size_of};
 
+use crate::core::short;
 use crate::error::{Error, Result, Status};
 
 use super::{MREG_NUL_TERMINATED, mreg_text};
@@ -172,7 +173,11 @@ pub(crate) unsafe fn text<'a>(pointer: *const c_char, length: usize, name: &str)
 /// The bytes as text.
 #[inline(always)]
 pub(crate) fn check_utf8<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str> {
-    if bytes.is_ascii() {
+    let ascii = match short::pack(bytes) {
+        Some([first, second]) => (first | second) & (u64::MAX / 0xFF * 0x80) == 0,
+        None => bytes.is_ascii(),
+    };
+    if ascii {
         // SAFETY: ASCII is UTF-8. The general check takes several times as long for a short name.
         return Ok(unsafe { std::str::from_utf8_unchecked(bytes) });
     }

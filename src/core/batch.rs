@@ -1,58 +1,40 @@
 //! Many questions in one call.
 //!
 //! Where there are more owners than the caches have room for, a question waits for memory most of its time: for the
-//! owner's list, and a look-up for the name's place, its atom and its bytes as well, one after the other. Here questions
-//! are asked in groups, and in steps: while one group is answered, the memory of the next ones is on its way, each group
-//! one step behind the one after it, so that what a step reads has arrived when it comes to it. What the steps before the
-//! answer read is a hint, which nobody relies on; the answer is that of a single call.
+//! owner's list, and a look-up for the name's place, its atom and its bytes as well, one after the other. Here each question
+//! takes a few steps, and each step is [`AHEAD`] questions behind the one before it: while one question is answered, the memory
+//! of the next ones is on its way, and what a step reads has arrived when it comes to it. What the steps before the answer
+//! read is a hint, which nobody relies on; the answer is that of a single call.
 
 use std::mem::MaybeUninit;
-use std::ops::Range;
 
 use crate::error::{Result, Status};
 
-use super::handle::Parts;
 use super::list::{List, Stamp, Which};
 pub use super::memory::prefetch;
-use super::names::Hashed;
+use super::names::{Names, Wanted};
 use super::owner::locate;
 use super::query;
+use super::quick;
 use super::registry::Registry;
 
-/// How many questions are on the same step. More would ask for more lines at once than a core can wait for, fewer would
-/// not have them there in time.
-const GROUP: usize = 8;
-/// How many questions are on their way at most: as many groups as a look-up has steps, and a power of two.
-const FLYING: usize = 8 * GROUP;
-
-/// The questions that are on a step, where each is one group behind the one before.
-#[inline(always)]
-fn on_step(step: usize, time: usize, count: usize) -> Range<usize> {
-    match time.checked_sub(step) {
-        Some(group) => (group * GROUP).min(count)..((group + 1) * GROUP).min(count),
-        None => 0..0,
-    }
-}
-
-/// How many groups there are time for until `count` questions have taken the last of their steps.
-fn times(count: usize, last: usize) -> Range<usize> {
-    0..count.div_ceil(GROUP) + last
-}
+/// How many questions lie between two steps. With more, more lines would be asked for at once than a core can wait for, with
+/// fewer they would not be there in time.
+const AHEAD: usize = 8;
+/// For how many questions is noted what their first steps found: as many as are on their way, and a power of two.
+const FLYING: usize = 4 * AHEAD;
 
 /// Where an owner's handle leads to, whether it is valid or not.
-#[derive(Clone, Copy)]
-struct Place {
-    registry: &'static Registry,
-    parts: Parts,
-    own: &'static List,
+#[inline(always)]
+fn place_of(owner: u64) -> Option<(&'static Registry, &'static List)> {
+    let (registry, parts) = locate(owner).ok()?;
+    Some((registry, registry.lists.get(parts.index)?))
 }
 
-impl Place {
-    #[inline(always)]
-    fn of(owner: u64) -> Option<Place> {
-        let (registry, parts) = locate(owner).ok()?;
-        Some(Place { registry, parts, own: registry.lists.get(parts.index)? })
-    }
+/// The question that is on a step, where one after the other takes the first step at these times.
+#[inline(always)]
+fn on_step(step: usize, time: usize, count: usize) -> Option<usize> {
+    time.checked_sub(step * AHEAD).filter(|position| *position < count)
 }
 
 /// Copies the handles of the models of many owners, one list after the other, as many as `out` has room for. Hands to
@@ -65,41 +47,27 @@ pub fn lists(
 ) -> usize {
     const ANSWER: usize = 3;
     let count = owners.len();
-    let mut places = [None::<Place>; FLYING];
+    let mut flying = [None::<&List>; FLYING];
+    let long = |list: Option<&'static List>| list.filter(|list| list.is_long());
     let mut total: usize = 0;
-    for time in times(count, ANSWER) {
-        for position in on_step(0, time, count) {
-            let place = Place::of(owners[position]);
-            if let Some(Place { own, .. }) = place {
-                own.prefetch();
-            }
-            places[position % FLYING] = place;
+    for time in 0..count + ANSWER * AHEAD {
+        if let Some(position) = on_step(0, time, count) {
+            let own = place_of(owners[position]).map(|(_, own)| own);
+            own.inspect(|own| own.prefetch());
+            flying[position % FLYING] = own;
         }
-        for position in on_step(1, time, count) {
-            if let Some(Place { own, .. }) = places[position % FLYING]
-                && own.is_long()
-            {
-                own.prefetch_atoms();
-            }
+        if let Some(position) = on_step(1, time, count) {
+            long(flying[position % FLYING]).inspect(|own| own.prefetch_atoms());
         }
-        for position in on_step(2, time, count) {
-            if let Some(Place { own, .. }) = places[position % FLYING]
-                && own.is_long()
-            {
-                own.prefetch_long_ids();
-            }
+        if let Some(position) = on_step(2, time, count) {
+            long(flying[position % FLYING]).inspect(|own| own.prefetch_long_ids());
         }
-        for position in on_step(ANSWER, time, count) {
+        if let Some(position) = on_step(ANSWER, time, count) {
+            let owner = owners[position];
             let room = out.get_mut(total..).unwrap_or_default();
-            let mut stamp = Stamp::default();
-            let quick = places[position % FLYING].and_then(|place| {
-                let answer =
-                    place.own.copy(&place.registry.ask(place.parts, kind), Which::Owned, room, &mut stamp).ok()?;
-                Some(place.registry.count((place.own, answer)))
-            });
-            let answer = match quick {
-                Some(copied) => Ok(copied),
-                None => list_alone(owners[position], kind, room, &mut stamp),
+            let (answer, stamp) = match quick::list::<true>(owner, kind, room) {
+                Some((copied, stamp)) => (Ok(copied), stamp),
+                None => list_alone(owner, kind, room),
             };
             total = total.saturating_add(answer.unwrap_or(0));
             each(position, answer, stamp);
@@ -108,23 +76,19 @@ pub fn lists(
     total
 }
 
-#[cold]
 #[inline(never)]
-fn list_alone(
-    owner: u64,
-    kind: u32,
-    room: &mut [MaybeUninit<u64>],
-    stamp: &mut Stamp,
-) -> std::result::Result<usize, Status> {
-    query::list(owner, kind, Which::Owned, room, stamp).map_err(|error| error.status())
+fn list_alone(owner: u64, kind: u32, room: &mut [MaybeUninit<u64>]) -> (std::result::Result<usize, Status>, Stamp) {
+    let mut stamp = Stamp::default();
+    let answer = query::list(owner, kind, Which::Owned, room, &mut stamp);
+    (answer.map_err(|error| error.status()), stamp)
 }
 
-/// A look-up that is on its way.
-#[derive(Clone, Copy)]
-struct LookUp<'a> {
-    place: Option<Place>,
-    name: std::result::Result<&'a [u8], Status>,
-    hashed: Hashed,
+/// What is noted of a look-up on its way that needs more than its owner's short list and one of few names.
+#[derive(Clone, Copy, Default)]
+struct Far {
+    names: Option<&'static Names>,
+    /// The name's hash.
+    hash: u64,
     /// The atom that the name has, by the first place that the index has for it; 0 where it says nothing.
     likely: u32,
 }
@@ -140,63 +104,67 @@ pub fn look_up<'a>(
     mut each: impl FnMut(usize, std::result::Result<u64, Status>, &'a [u8]),
 ) {
     const ANSWER: usize = 4;
-    let nothing = LookUp { place: None, name: Ok(&[]), hashed: Hashed::default(), likely: 0 };
-    let mut flying = [nothing; FLYING];
-    for time in times(count, ANSWER) {
-        on_step(0, time, count).for_each(&soon);
-        for position in on_step(1, time, count) {
-            let name = name(position).map_err(|error| error.status());
-            let hashed = Hashed::of(name.unwrap_or_default());
-            let place = Place::of(owner(position));
-            if let Some(Place { registry, own, .. }) = place {
+    let mut flying = [None::<&List>; FLYING];
+    let (mut any_far, mut far) = (false, [Far::default(); FLYING]);
+    let hash_of = |position| Wanted::new(name(position).unwrap_or_default()).hash();
+    for time in 0..count + ANSWER * AHEAD {
+        if time < count {
+            soon(time);
+        }
+        if let Some(position) = on_step(1, time, count) {
+            let place = place_of(owner(position));
+            flying[position % FLYING] = place.map(|(_, own)| own);
+            if let Some((registry, own)) = place {
                 own.prefetch();
                 own.prefetch_atoms();
-                registry.names.prefetch_place(hashed);
+                if registry.names.are_many() {
+                    any_far = true;
+                    let hash = hash_of(position);
+                    registry.names.prefetch_place(hash);
+                    far[position % FLYING] = Far { names: Some(&registry.names), hash, likely: 0 };
+                }
             }
-            flying[position % FLYING] = LookUp { place, name, hashed, likely: 0 };
         }
-        for position in on_step(2, time, count) {
-            let question = &mut flying[position % FLYING];
-            if let Some(Place { registry, own, .. }) = question.place
-                && let Some(atom) = registry.names.likely(question.hashed)
+        if let Some(position) = on_step(2, time, count)
+            && let Some(own) = flying[position % FLYING]
+            && (any_far || own.is_long())
+        {
+            any_far = true;
+            let question = &mut far[position % FLYING];
+            if question.names.is_none()
+                && own.is_long()
+                && let Some((registry, _)) = place_of(owner(position))
+            {
+                *question = Far { names: Some(&registry.names), hash: hash_of(position), likely: 0 };
+            }
+            if let Some(names) = question.names
+                && let Some(atom) = names.likely(question.hash)
             {
                 question.likely = atom;
-                registry.names.prefetch_atom(atom);
+                names.prefetch_atom(atom);
                 if own.is_long() {
                     own.prefetch_long_place(atom);
                 }
             }
         }
-        for position in on_step(3, time, count) {
-            let question = &flying[position % FLYING];
-            if let Some(Place { registry, own, .. }) = question.place
-                && question.likely != 0
-            {
-                registry.names.prefetch_long(question.likely, question.name.unwrap_or_default());
-                if own.is_long() {
-                    own.prefetch_long_entry(question.likely);
-                }
+        if any_far
+            && let Some(position) = on_step(3, time, count)
+            && let Far { names: Some(names), likely: atom @ 1.., .. } = std::mem::take(&mut far[position % FLYING])
+        {
+            names.prefetch_long(atom);
+            if let Some(own) = flying[position % FLYING].filter(|own| own.is_long()) {
+                own.prefetch_long_entry(atom);
             }
         }
-        for position in on_step(ANSWER, time, count) {
-            let question = &flying[position % FLYING];
-            let answer = question.name.and_then(|name| match find(question, kind, name) {
-                Some(model) => Ok(model),
-                None => get_alone(owner(position), kind, name),
-            });
-            each(position, answer, question.name.unwrap_or_default());
+        if let Some(position) = on_step(ANSWER, time, count) {
+            let owner = owner(position);
+            let (answer, name) = match name(position) {
+                Ok(name) => (quick::get(owner, kind, name).map_or_else(|| get_alone(owner, kind, name), Ok), name),
+                Err(error) => (Err(error.status()), &[][..]),
+            };
+            each(position, answer, name);
         }
     }
-}
-
-/// One try, as [`query::get`] makes them; `None` where that gives no answer.
-#[inline(always)]
-fn find(question: &LookUp<'_>, kind: u32, name: &[u8]) -> Option<u64> {
-    let Place { registry, parts, own } = question.place?;
-    let found = registry.names.find_hashed(question.hashed, name)?;
-    let model = own.find_at_once(parts.generation, kind, &registry.epoch, found.atom)?;
-    // The atom has to have stood for this name all the while, else the entry is of another one.
-    found.still().then_some(model)
 }
 
 #[cold]

@@ -10,8 +10,8 @@
 //! moment. Every field is an atomic, so a read that overlaps a change is a wrong answer that is thrown away, not a data
 //! race. The fences are those of Boehm, "Can seqlocks get along with programming language memory models?" (2012).
 //!
-//! Up to [`INLINE`] entries lie in the list's own block, laid out so that copying them touches two cache lines and
-//! looking one up by name touches three. Longer lists lie in runs of words of `memory`, with an index over the names.
+//! Up to [`INLINE`] entries lie in the list's own block: copying them touches two cache lines, looking one up by name three.
+//! Longer lists lie in runs of words of `memory`, with an index over the names.
 
 use std::mem::MaybeUninit;
 
@@ -289,9 +289,9 @@ impl List {
         true
     }
 
-    /// As [`List::copy`] of the models that the owner has, where the list is short and nobody is at it.
+    /// As [`List::copy`] of the models that the owner has, where nobody is at the list.
     #[inline(always)]
-    pub fn copy_short<const STAMPED: bool>(
+    pub fn copy_at_once<const STAMPED: bool>(
         &self,
         generation: u32,
         kind: u32,
@@ -305,16 +305,19 @@ impl List {
         let registry = if STAMPED { registry_word.load(Ordering::Acquire) } else { 0 };
         let usual = version & 1 == 0
             && identity as u32 == live_identity(generation)
-            && shape & LONG == 0
             && self.valid.load(Ordering::Relaxed) == epoch.load(Ordering::Acquire)
             && (kind == ANY_KIND || kind == (identity >> 32) as u32);
         if !usual {
             return None;
         }
-        let ids = self.ids.get(..used)?;
-        match (<&[AtomicU64; INLINE]>::try_from(ids), out.first_chunk_mut::<INLINE>()) {
-            (Ok(ids), Some(out)) => memory::copy_ten(ids, out),
-            _ => memory::copy_few(ids, out),
+        if shape & LONG == 0 {
+            let ids = self.ids.get(..used)?;
+            match (<&[AtomicU64; INLINE]>::try_from(ids), out.first_chunk_mut::<INLINE>()) {
+                (Ok(ids), Some(out)) => memory::copy_ten(ids, out),
+                _ => memory::copy_few(ids, out),
+            }
+        } else {
+            self.copy_long(shape, (identity >> 32) as u32, out)?;
         }
         let stamp = if STAMPED {
             let (stamp, owner) = (self.stamp.load(Ordering::Relaxed), self.freshness.load(Ordering::Relaxed));
@@ -324,6 +327,16 @@ impl List {
         };
         let unasked = (shape & UNASKED != 0).then_some(Unasked(shape));
         self.unchanged(version).then_some((Answer { count: used, unasked }, stamp))
+    }
+
+    /// There is no answer where the list has to be built, or what an app's models live in has to be looked at.
+    #[inline(never)]
+    fn copy_long(&self, shape: u64, kind: u32, out: &mut [MaybeUninit<u64>]) -> Option<()> {
+        if shape & GAPS != 0 || (shape & UNASKED != 0 && kind != DATA_SOURCE) {
+            return None;
+        }
+        memory::copy(self.ids(shape).get(..(shape & USED) as usize)?, out);
+        Some(())
     }
 
     /// As [`List::find`], where nobody is at the list; 0 where no entry has the name.
@@ -390,14 +403,18 @@ impl List {
     #[inline(always)]
     fn position_of(&self, shape: u64, atom: u32) -> Option<usize> {
         if shape & LONG == 0 {
-            let used = ((shape & USED) as usize).min(INLINE);
-            return self.atoms[..used].iter().position(|other| other.load(Ordering::Relaxed) == atom);
+            return memory::position_of_ten(&self.atoms, (shape & USED) as usize, atom);
         }
         self.long_position_of(atom)
     }
 
     #[inline(never)]
     fn long_position_of(&self, atom: u32) -> Option<usize> {
+        self.long_positions_of(atom).next()
+    }
+
+    /// The positions of all entries of a long list with this name.
+    fn long_positions_of(&self, atom: u32) -> impl Iterator<Item = usize> + use<> {
         let index = self.run(&self.long_index).as_slice();
         let atoms = self.run(&self.long_atoms).as_slice();
         probe(index, atom)
@@ -405,7 +422,7 @@ impl List {
             .take_while(|entry| *entry != EMPTY)
             .filter(|entry| *entry != GAP)
             .map(|entry| entry as usize - 1)
-            .find(|position| half(atoms, *position) == atom)
+            .filter(move |position| half(atoms, *position) == atom)
     }
 }
 
@@ -479,17 +496,17 @@ impl List {
     /// Changes the shape, which readers change as well; gives what it was.
     #[inline(always)]
     fn reshape(&self, change: impl Fn(u64) -> u64) -> u64 {
-        let change = |shape| Some(change(shape));
-        // It gives a shape always, so there is no other case.
-        self.shape.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change).unwrap_or_else(|shape| shape)
+        let before = self.shape.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |shape| Some(change(shape)));
+        before.unwrap_or_else(|shape| shape)
     }
 
     /// Ends a change, inside a write: gives whether the list was asked before.
     #[inline(always)]
-    fn stamped(&self, freshness: u64, change: impl Fn(u64) -> u64) -> bool {
+    fn stamped(&self, freshness: u64, change: impl FnOnce(u64) -> u64) -> bool {
         self.stamp.store(freshness, Ordering::Relaxed);
         self.freshness.store(freshness, Ordering::Relaxed);
-        self.reshape(|shape| change(shape) | UNASKED) & UNASKED == 0
+        // All that a reader may have changed since is what is replaced here.
+        self.shape.swap(change(self.shape()) | UNASKED, Ordering::Relaxed) & UNASKED == 0
     }
 
     /// Begins the list of a new owner, empty.
@@ -866,9 +883,8 @@ impl List {
     }
 }
 
-/// How many lines of a long list are asked for: from there on the machine's own prefetching has caught up.
+/// So many lines of a long list are asked for: then the machine's own prefetching has caught up.
 const FIRST_LINES: usize = 4;
-
 #[cfg(all(test, not(loom)))]
 #[path = "list/tests.rs"]
 mod tests;

@@ -9,7 +9,7 @@ use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::marker::PhantomData;
 use std::mem::{MaybeUninit, align_of, size_of};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 use parking_lot::Mutex;
 
@@ -242,7 +242,7 @@ impl Words {
 const SMALLEST_ORDER: u32 = 3;
 const ORDERS: usize = 32;
 /// Runs of fewer bytes are cut from blocks of this size; larger ones are mapped one by one.
-const BLOCK_BYTES: usize = 64 << 10;
+pub(super) const BLOCK_BYTES: usize = 64 << 10;
 
 struct FreeRuns {
     orders: [Vec<Words>; ORDERS],
@@ -256,6 +256,11 @@ static FREE_BYTES: AtomicUsize = AtomicUsize::new(0);
 /// # Errors
 /// `ERROR_OUT_OF_MEMORY`, also where the run would be larger than any table needs.
 pub fn allocate(words: usize) -> Result<Words, Status> {
+    allocate_some(words, usize::MAX)
+}
+
+/// As [`allocate`], where only the first `used` words are to be 0, and no others will be looked at.
+pub fn allocate_some(words: usize, used: usize) -> Result<Words, Status> {
     let order = words.max(1 << SMALLEST_ORDER).checked_next_power_of_two().ok_or(Status::ERROR_OUT_OF_MEMORY)?.ilog2();
     if order as usize >= ORDERS {
         return Err(Status::ERROR_OUT_OF_MEMORY);
@@ -279,7 +284,8 @@ pub fn allocate(words: usize) -> Result<Words, Status> {
     // Whoever still reads the run for its last owner, and sees one of the stores below, sees with it that the owner's
     // version has changed.
     fence(Ordering::Release);
-    for word in run.as_slice() {
+    let all = run.as_slice();
+    for word in &all[..used.min(all.len())] {
         word.store(0, Ordering::Relaxed);
     }
     Ok(run)
@@ -382,6 +388,47 @@ pub fn copy_ten(from: &[AtomicU64; 10], to: &mut [MaybeUninit<u64>; 10]) {
     }
     #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
     copy_few(from, to);
+}
+
+/// The position of a number among the first `used` of ten, which others may be changing. All ten are compared at once:
+/// where one stands is by chance, and a loop to it would end with a branch that nobody can foretell.
+#[inline(always)]
+pub fn position_of_ten(among: &[AtomicU32; 10], used: usize, wanted: u32) -> Option<usize> {
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+    let equal = {
+        let mut equal = wanted;
+        // SAFETY: reads the ten numbers of `among`. A load of 16 or 8 bytes is, for each of its aligned numbers, what a load of that
+        // number is on this machine: a relaxed atomic load.
+        unsafe {
+            std::arch::asm!(
+                "movd {w}, {equal:e}",
+                "pshufd {w}, {w}, 0",
+                "movdqu {a}, xmmword ptr [{among}]",
+                "movdqu {b}, xmmword ptr [{among} + 16]",
+                "movq {c}, qword ptr [{among} + 32]",
+                "pcmpeqd {a}, {w}",
+                "pcmpeqd {b}, {w}",
+                "pcmpeqd {c}, {w}",
+                "packssdw {a}, {b}",
+                "packssdw {c}, {c}",
+                "packsswb {a}, {c}",
+                "pmovmskb {equal:e}, {a}",
+                among = in(reg) among.as_ptr(),
+                equal = inout(reg) equal,
+                w = out(xmm_reg) _,
+                a = out(xmm_reg) _,
+                b = out(xmm_reg) _,
+                c = out(xmm_reg) _,
+                options(nostack, preserves_flags, readonly),
+            );
+        }
+        equal
+    };
+    #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
+    let equal =
+        (0..).zip(among).fold(0_u32, |equal, (at, one)| equal | u32::from(one.load(Ordering::Relaxed) == wanted) << at);
+    let equal = equal & ((1 << used.min(among.len())) - 1);
+    (equal != 0).then_some(equal.trailing_zeros() as usize)
 }
 
 /// How many words a cache line has.

@@ -27,6 +27,7 @@ pub mod quick;
 pub mod registry;
 pub mod release;
 pub(crate) mod schemas;
+pub mod short;
 pub mod snapshot;
 mod spawn;
 pub(crate) mod state;

@@ -17,20 +17,21 @@ use crate::error::Status;
 use super::handle::MAX_SLOTS;
 use super::list::RETRIES;
 use super::memory::{self, Atomics, Table, Words};
+use super::short;
 
 /// The longest name, in bytes.
 pub const MAX_NAME: usize = 4096;
 
-const INLINE_WORDS: usize = 2;
-const INLINE_BYTES: usize = INLINE_WORDS * 8;
+/// An index of no more places lies in the second cache with its atoms: 32 KiB, and 100 KiB of atoms.
+const NEAR: usize = 4096;
 
 /// One name: 32 bytes, which stay when the name goes.
 #[repr(C, align(32))]
 struct Atom {
     version: AtomicU32,
     length: AtomicU32,
-    /// The bytes of a short name, zero-padded.
-    words: [AtomicU64; INLINE_WORDS],
+    /// A short name, as [`short::pack`] has it.
+    words: [AtomicU64; 2],
     /// The run that holds a longer name. A field of its own, so that a reader who comes late never takes the bytes of a
     /// short name for an address.
     run: AtomicU64,
@@ -103,43 +104,62 @@ const HIGHEST_FLOOR: u32 = u32::MAX / 2;
 /// The key of every hash of what hosts choose.
 pub(crate) static KEYS: Lazy<ahash::RandomState> = Lazy::new(ahash::RandomState::new);
 
-#[inline(always)]
-fn hash(name: &[u8]) -> u64 {
-    // Without the length before it that `Hash` has for slices: what is written is one piece, whose length the hasher mixes in.
-    let mut hasher = KEYS.build_hasher();
-    hasher.write(name);
-    hasher.finish()
-}
-
 /// Draws the process's key, which reads random numbers, before the first name is hashed.
 pub fn draw_key() {
     Lazy::force(&KEYS);
 }
 
+/// A name that is looked for: the same in every registry of the process.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    name: &'a [u8],
+    /// Where it is a short one.
+    short: Option<[u64; 2]>,
+    hash: u64,
+}
+
+impl<'a> Wanted<'a> {
+    /// This name.
+    #[inline(always)]
+    pub fn new(name: &'a [u8]) -> Self {
+        Wanted::under(&KEYS, name)
+    }
+
+    /// The hash.
+    #[inline(always)]
+    pub fn hash(self) -> u64 {
+        self.hash
+    }
+
+    #[inline(always)]
+    fn under(key: &ahash::RandomState, name: &'a [u8]) -> Self {
+        let short = short::pack(name);
+        let mut hasher = key.build_hasher();
+        match short {
+            // Without the length: two words are of no more than thirteen names.
+            Some([first, second]) => hasher.write_u128(u128::from(second) << 64 | u128::from(first)),
+            // Without the length before it that `Hash` has for slices: what is written is one piece, whose length the hasher
+            // mixes in.
+            None => hasher.write(name),
+        }
+        Wanted { name, short, hash: hasher.finish() }
+    }
+}
+
 /// Eight bytes of a name from the `at`th eight on, zero-padded.
 #[inline(always)]
-pub(super) fn word_at(name: &[u8], at: usize) -> u64 {
+fn word_at(name: &[u8], at: usize) -> u64 {
     let rest = &name[at * 8..];
-    if let Some(whole) = rest.first_chunk() {
-        return u64::from_le_bytes(*whole);
-    }
-    // The last ones are read at once, with some before them that are shifted out.
-    if let Some(last) = name.last_chunk() {
-        return u64::from_le_bytes(*last).unbounded_shr(64 - 8 * rest.len() as u32);
-    }
-    match (rest.first_chunk(), rest.last_chunk()) {
-        (Some(first), Some(last)) => {
-            let last = u64::from(u32::from_le_bytes(*last));
-            u64::from(u32::from_le_bytes(*first)) | last << (8 * (rest.len() - 4))
-        }
-        _ => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    match rest.first_chunk() {
+        Some(whole) => u64::from_le_bytes(*whole),
+        None => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     }
 }
 
 impl Atom {
     #[inline(always)]
-    fn words(&self, length: usize) -> &[AtomicU64] {
-        if length <= INLINE_BYTES { &self.words } else { self.long().as_slice() }
+    fn short(&self) -> [u64; 2] {
+        [self.words[0].load(Ordering::Relaxed), self.words[1].load(Ordering::Relaxed)]
     }
 
     fn long(&self) -> Words {
@@ -149,16 +169,14 @@ impl Atom {
 
     /// The version under which the atom stands for this name, if it does.
     #[inline(always)]
-    fn is(&self, name: &[u8]) -> Option<u32> {
+    fn is(&self, wanted: Wanted<'_>) -> Option<u32> {
         let version = self.version.load(Ordering::Acquire);
-        if version & 1 == 0 || self.length.load(Ordering::Relaxed) as usize != name.len() {
+        if version & 1 == 0 || self.length.load(Ordering::Relaxed) as usize != wanted.name.len() {
             return None;
         }
-        let equal = if name.len() <= INLINE_BYTES {
-            self.words[0].load(Ordering::Relaxed) == word_at(name, 0)
-                && (name.len() <= 8 || self.words[1].load(Ordering::Relaxed) == word_at(name, 1))
-        } else {
-            self.is_long(name)
+        let equal = match wanted.short {
+            Some(words) => self.short() == words,
+            None => self.is_long(wanted.name),
         };
         (equal && self.stands(version)).then_some(version)
     }
@@ -178,8 +196,12 @@ impl Atom {
 
     fn bytes(&self, mut each: impl FnMut(&[u8])) {
         let length = self.length.load(Ordering::Relaxed) as usize;
-        let words = self.words(length);
-        for (at, word) in words.iter().take(length.div_ceil(8)).enumerate() {
+        if length <= short::MOST {
+            each(&short::unpack(self.short(), length)[..length]);
+            return;
+        }
+        let words = self.long();
+        for (at, word) in words.as_slice().iter().take(length.div_ceil(8)).enumerate() {
             let bytes = word.load(Ordering::Relaxed).to_le_bytes();
             each(&bytes[..(length - at * 8).min(8)]);
         }
@@ -200,10 +222,10 @@ impl Names {
     /// The atom of a name, without the lock.
     #[inline(never)]
     pub fn find(&self, name: &[u8]) -> Lookup {
-        let hash = hash(name);
+        let wanted = Wanted::new(name);
         for _ in 0..RETRIES {
             let moves = self.moves.load(Ordering::Acquire);
-            if let Some(found) = self.probe(self.run().as_slice(), hash, name) {
+            if let Some(found) = self.probe(wanted) {
                 return Lookup::Known(found);
             }
             fence(Ordering::Acquire);
@@ -219,7 +241,7 @@ impl Names {
     #[inline(always)]
     pub fn find_at_once(&self, name: &[u8]) -> Option<Option<Found>> {
         let moves = self.moves.load(Ordering::Acquire);
-        if let Some(found) = self.probe(self.run().as_slice(), hash(name), name) {
+        if let Some(found) = self.probe(Wanted::new(name)) {
             return Some(Some(found));
         }
         fence(Ordering::Acquire);
@@ -227,15 +249,16 @@ impl Names {
     }
 
     #[inline(always)]
-    fn probe(&self, index: &[AtomicU64], hash: u64, name: &[u8]) -> Option<Found> {
-        for at in places(hash, index.len()) {
+    fn probe(&self, wanted: Wanted<'_>) -> Option<Found> {
+        let index = self.run().as_slice();
+        for at in places(wanted.hash, index.len()) {
             let entry = index[at].load(Ordering::Acquire);
             if entry == 0 {
                 break;
             }
-            if entry >> 32 == hash >> 32
+            if entry >> 32 == wanted.hash >> 32
                 && let Some(slot) = self.atoms.get(entry as u32)
-                && let Some(version) = slot.is(name)
+                && let Some(version) = slot.is(wanted)
             {
                 return Some(Found { atom: entry as u32, version, slot });
             }
@@ -252,39 +275,33 @@ impl Names {
     }
 }
 
-/// The hash of a name, made before the name is looked for: it is the same in every registry of the process.
-#[derive(Clone, Copy, Default)]
-pub struct Hashed(u64);
-
-impl Hashed {
-    /// Of this name.
-    #[inline(always)]
-    pub fn of(name: &[u8]) -> Hashed {
-        Hashed(hash(name))
-    }
-}
-
 /// What many questions in one call ask the memory for before they are answered. What these read is a hint alone.
 impl Names {
     #[inline(always)]
-    fn place(&self, hashed: Hashed) -> Option<&'static AtomicU64> {
+    fn place(&self, hash: u64) -> Option<&'static AtomicU64> {
         let index = self.run().as_slice();
-        index.get(places(hashed.0, index.len()).next()?)
+        index.get(places(hash, index.len()).next()?)
     }
 
-    /// Asks for the place of the index where the name would be.
+    /// Asks for the place of the index where the name with this hash would be.
     #[inline(always)]
-    pub fn prefetch_place(&self, hashed: Hashed) {
-        if let Some(place) = self.place(hashed) {
+    pub fn prefetch_place(&self, hash: u64) {
+        if let Some(place) = self.place(hash) {
             memory::prefetch(place);
         }
     }
 
-    /// The atom that the index has at the first place for the name, where that may be the name's.
+    /// The atom that the index has at the first place for the name with this hash, where that may be the name's.
     #[inline(always)]
-    pub fn likely(&self, hashed: Hashed) -> Option<u32> {
-        let entry = self.place(hashed)?.load(Ordering::Relaxed);
-        (entry >> 32 == hashed.0 >> 32).then_some(entry as u32)
+    pub fn likely(&self, hash: u64) -> Option<u32> {
+        let entry = self.place(hash)?.load(Ordering::Relaxed);
+        (entry >> 32 == hash >> 32).then_some(entry as u32)
+    }
+
+    /// Whether there are so many names that they do not all lie in the second cache.
+    #[inline(always)]
+    pub fn are_many(&self) -> bool {
+        self.run().len() > NEAR
     }
 
     /// Asks for an atom.
@@ -295,20 +312,12 @@ impl Names {
         }
     }
 
-    /// Asks for the bytes of an atom's name, where it is as long as this one and they do not lie in the atom itself.
+    /// Asks for the bytes of an atom's name, where they do not lie in the atom itself.
     #[inline(always)]
-    pub fn prefetch_long(&self, atom: u32, name: &[u8]) {
-        if name.len() > INLINE_BYTES
-            && let Some(first) = self.atoms.get(atom).and_then(|atom| atom.long().as_slice().first())
-        {
+    pub fn prefetch_long(&self, atom: u32) {
+        if let Some(first) = self.atoms.get(atom).and_then(|atom| atom.long().as_slice().first()) {
             memory::prefetch(first);
         }
-    }
-
-    /// As [`Names::find`], once, with the hash made before: `None` also says that writers may have been in the way.
-    #[inline(always)]
-    pub fn find_hashed(&self, hashed: Hashed, name: &[u8]) -> Option<Found> {
-        self.probe(self.run().as_slice(), hashed.0, name)
     }
 }
 
@@ -330,8 +339,8 @@ impl Names {
     fn hash_of(&self, atom: u32) -> u64 {
         let length = self.atoms.get(atom).map_or(0, |slot| slot.length.load(Ordering::Relaxed)) as usize;
         // Most names are short, and the longest take a while to make room for.
-        if length <= INLINE_BYTES {
-            self.hash_in(atom, &mut [0; INLINE_BYTES])
+        if length <= short::MOST {
+            self.hash_in(atom, &mut [0; short::MOST])
         } else {
             self.hash_in(atom, &mut [0; MAX_NAME])
         }
@@ -344,13 +353,13 @@ impl Names {
             room[length..length + piece.len()].copy_from_slice(piece);
             length += piece.len();
         });
-        hash(&room[..length])
+        Wanted::new(&room[..length]).hash
     }
 
     /// The atom of a name, if it has one.
     #[inline(never)]
     pub fn known(&self, name: &[u8]) -> Option<u32> {
-        self.probe(self.run().as_slice(), hash(name), name).map(|found| found.atom)
+        self.probe(Wanted::new(name)).map(|found| found.atom)
     }
 
     /// The atom of a name, made if there is none, with one more use.
@@ -393,7 +402,7 @@ impl Names {
         if fresh {
             counts.uses.try_reserve(2).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
         }
-        let long = if name.len() > INLINE_BYTES { memory::allocate(name.len().div_ceil(8))? } else { Words::NONE };
+        let long = if name.len() > short::MOST { memory::allocate(name.len().div_ceil(8))? } else { Words::NONE };
         if fresh {
             counts.uses.resize(atom as usize + 1, 0);
             counts.slots = counts.slots.max(atom as usize);
@@ -403,16 +412,23 @@ impl Names {
         counts.uses[atom as usize] = 1;
         counts.live += 1;
         counts.long_bytes += long.bytes();
-        let words = if long.is_empty() { &slot.words } else { long.as_slice() };
         // The version is even here, so that no reader believes what it reads; it becomes odd when all is in place.
         fence(Ordering::Release);
         slot.length.store(name.len() as u32, Ordering::Relaxed);
         slot.run.store(long.to_word(), Ordering::Relaxed);
-        for (at, word) in words.iter().enumerate().take(name.len().div_ceil(8)) {
-            word.store(word_at(name, at), Ordering::Relaxed);
+        let wanted = Wanted::new(name);
+        match wanted.short {
+            Some(words) => {
+                slot.words.iter().zip(words).for_each(|(word, value)| word.store(value, Ordering::Relaxed));
+            }
+            None => {
+                for (at, word) in long.as_slice().iter().enumerate().take(name.len().div_ceil(8)) {
+                    word.store(word_at(name, at), Ordering::Relaxed);
+                }
+            }
         }
         slot.version.store(slot.version.load(Ordering::Relaxed).max(counts.floor) + 1, Ordering::Release);
-        insert(self.run().as_slice(), hash(name), atom);
+        insert(self.run().as_slice(), wanted.hash, atom);
         counts.filled += 1;
         Ok(atom)
     }
@@ -545,7 +561,7 @@ mod tests {
 
     /// Names whose hashes under this key agree in the upper bits, which are where a table begins to look.
     fn crafted(key: &ahash::RandomState) -> Vec<String> {
-        let hash = |name: &String| key.hash_one(name.as_bytes()) >> (64 - BITS);
+        let hash = |name: &String| Wanted::under(key, name.as_bytes()).hash >> (64 - BITS);
         let all = || (0..).map(|number: u64| format!("name{number}"));
         let wanted = all().next().map(|first| hash(&first));
         all().filter(|name| Some(hash(name)) == wanted).take(CRAFTED).collect()
@@ -573,11 +589,11 @@ mod tests {
         let run = NAMES.run();
         let index = run.as_slice();
         assert!(index.len() <= 1 << BITS, "the names agree in all bits that say where the table begins to look");
-        let ours: Vec<u64> = names.iter().map(|name| hash(name.as_bytes())).collect();
+        let ours: Vec<u64> = names.iter().map(|name| Wanted::new(name.as_bytes()).hash).collect();
 
         // The same table under the known key: what the names were made for.
         let attacked: Vec<AtomicU64> = index.iter().map(|_| AtomicU64::new(0)).collect();
-        let theirs: Vec<u64> = names.iter().map(|name| known.hash_one(name.as_bytes())).collect();
+        let theirs: Vec<u64> = names.iter().map(|name| Wanted::under(&known, name.as_bytes()).hash).collect();
         theirs.iter().zip(1..).for_each(|(hash, atom)| insert(&attacked, *hash, atom));
         let (slow, quick) = (steps(&attacked, &theirs), steps(index, &ours));
         assert_eq!(slow, CRAFTED * (CRAFTED - 1) / 2, "all begin at one place");
@@ -614,7 +630,7 @@ mod tests {
     #[cfg_attr(miri, ignore = "Miri starts no process")]
     fn each_process_draws_a_key_of_its_own() {
         if std::env::var_os(PRINTS).is_some() {
-            println!("\nhash {:016x}", hash(b"User"));
+            println!("\nhash {:016x}", Wanted::new(b"User").hash);
             return;
         }
         let of_child = || {
@@ -625,7 +641,7 @@ mod tests {
             let hash = said.lines().find_map(|line| line.strip_prefix("hash ")).map(str::to_owned);
             hash.unwrap_or_else(|| panic!("no hash: {said}{}", String::from_utf8_lossy(&output.stderr)))
         };
-        let hashes = [of_child(), of_child(), format!("{:016x}", hash(b"User"))];
+        let hashes = [of_child(), of_child(), format!("{:016x}", Wanted::new(b"User").hash)];
         assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[0] != hashes[2], "{hashes:?}");
     }
 }

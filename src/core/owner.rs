@@ -13,9 +13,10 @@ use super::handle::{self, MAX_SLOTS, MAX_USES, Parts, Tag};
 pub use super::list::DATA_SOURCE;
 use super::list::{INLINE, List, live_identity};
 use super::log::{self, Level};
-use super::names::{self, MAX_NAME};
+use super::names::MAX_NAME;
 use super::partition::{DataSourceConfig, MAX_CONNECTOR, MAX_FIELD, MAX_LABEL};
 use super::registry::{self, Locked, Registry, misfit};
+use super::short;
 use super::state::{NONE, OwnerRecord};
 
 /// The kind of an app.
@@ -43,14 +44,11 @@ pub fn is_plain(text: &[u8]) -> bool {
     const ONES: u64 = u64::MAX / 0xFF;
     // A byte below a space borrows into its highest bit, where that was clear; one past the tilde carries into it, or had it.
     let others = |word: u64| word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES) | word;
-    let last = (text.len() % 8) as u32;
-    let spaces = if last == 0 { 0 } else { (ONES * 0x20) << (8 * last) };
-    let words = text.len().div_ceil(8);
-    let all = (0..words).fold(0, |all, at| {
-        let word = names::word_at(text, at);
-        all | others(if at + 1 == words { word | spaces } else { word })
-    });
-    all & (ONES * 0x80) == 0
+    match short::pack(text) {
+        // Fewer than four bytes do not fill a word.
+        Some([first, second]) if text.len() >= 4 => (others(first) | others(second)) & (ONES * 0x80) == 0,
+        _ => text.iter().all(|byte| matches!(byte, b' '..=b'~')),
+    }
 }
 
 /// Checks a text that names something: no control characters, not longer than `limit` bytes.

@@ -24,7 +24,7 @@ pub fn list<const STAMPED: bool>(owner: u64, kind: u32, out: &mut [MaybeUninit<u
     let (registry, parts) = locate(owner).ok()?;
     let words = (&registry.epoch, &registry.word);
     let list = registry.lists.get(parts.index)?;
-    let (answer, stamp) = list.copy_short::<STAMPED>(parts.generation, kind, words, out)?;
+    let (answer, stamp) = list.copy_at_once::<STAMPED>(parts.generation, kind, words, out)?;
     Some((registry.count((list, answer)), stamp))
 }
 

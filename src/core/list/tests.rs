@@ -12,7 +12,7 @@ fn a_list_that_is_frozen_answers_nobody_and_any_other_at_once() {
     let room = || [MaybeUninit::uninit(); INLINE];
     let copy = || list.copy(&ask, Which::Owned, &mut room(), &mut Stamp::default());
     let at_once = |kind: u32| {
-        let copied = list.copy_short::<true>(7, kind, (&word, &word), &mut room());
+        let copied = list.copy_at_once::<true>(7, kind, (&word, &word), &mut room());
         (copied.map(|(answer, _)| answer.count), list.find_at_once(7, kind, &word, 1))
     };
     let kinds = [ANY_KIND, DATA_SOURCE];
