@@ -168,6 +168,53 @@ fn registration_order_is_the_order_of_every_list() {
 }
 
 #[test]
+fn a_moved_model_replaces_the_one_of_its_name_in_a_long_list() {
+    let registry = Registry::new();
+    let (from, to) = (registry.data_source("mysql"), registry.data_source("mysql"));
+    let named = |owner, at: usize| Model::on(&format!("Name{at}"), owner).add(&registry);
+    // What stood before them leaves gaps in the index over the names, and those that come are put into them: of two of one name
+    // the later one may be the one that is found first.
+    let before: Vec<u64> = (0..24).map(|at| Model::on(&format!("Before{at}"), to).add(&registry)).collect();
+    // Names are numbered in the order they come: two that are 187 apart begin at one place of an index for 64.
+    let between: Vec<u64> =
+        (before.len()..187).map(|at| Model::on(&format!("Between{at}"), from).add(&registry)).collect();
+    let there: Vec<u64> = (0..20).map(|at| named(to, at)).collect();
+    let coming: Vec<u64> = (0..20).map(|at| named(from, at)).collect();
+    before.into_iter().for_each(|model| unregister(model).expect("unregister"));
+    coming.iter().for_each(|model| move_to(*model, to, 0, "").expect("move"));
+    assert!(!there.into_iter().any(model_is_valid));
+    assert_eq!(models_of(to).as_ref(), Ok(&coming));
+    for (at, model) in coming.into_iter().enumerate() {
+        assert_eq!(get(to, ANY, &format!("Name{at}")), Ok(model));
+    }
+    assert_eq!(models_of(from), Ok(between));
+}
+
+#[test]
+fn a_long_list_of_models_on_a_data_source_loses_each_of_them_alone() {
+    let registry = Registry::new();
+    let (source, first, second) = (registry.data_source("mysql"), registry.app(), registry.app());
+    let add = |at: usize, app| Model { app, ..Model::on(&format!("Name{at}"), source) }.add(&registry);
+    // The list was long before there were models of apps, and each name is there three times.
+    let mut on: Vec<u64> = (0..15).map(|at| add(at, 0)).collect();
+    on.extend((0..15).map(|at| add(at, first)));
+    on.extend((0..15).map(|at| add(at, second)));
+    let places = [44, 32, 17, 14, 2];
+    for at in places {
+        let taken = add(at % 15, [0, first, second][at / 15]);
+        assert!(!model_is_valid(std::mem::replace(&mut on[at], taken)));
+    }
+    assert_eq!(models_on(source).as_ref(), Ok(&on));
+    // Those that took another's place go from that place.
+    places.into_iter().for_each(|at| unregister(on.remove(at)).expect("unregister"));
+    assert_eq!(models_on(source).as_ref(), Ok(&on));
+    while !on.is_empty() {
+        unregister(on.remove(on.len() * 7 % 11 % on.len())).expect("unregister");
+        assert_eq!(models_on(source).as_ref(), Ok(&on), "{} are left", on.len());
+    }
+}
+
+#[test]
 fn with_an_app_beside_the_data_source_the_app_owns_the_model() {
     let registry = Registry::new();
     let (source, app) = (registry.data_source("mysql"), registry.app());

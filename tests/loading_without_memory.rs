@@ -12,7 +12,8 @@ use support_c_api::*;
 struct Stingy;
 
 static REFUSES: AtomicBool = AtomicBool::new(false);
-const LARGE: usize = 1 << 19;
+/// What 8,192 records of models take more than, and 4,096 of them less.
+const LARGE: usize = 384 << 10;
 
 // SAFETY: the system's allocator, which may refuse whatever it likes.
 unsafe impl GlobalAlloc for Stingy {

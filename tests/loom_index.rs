@@ -87,6 +87,12 @@ mod memory {
         Ok(run)
     }
 
+    pub fn allocate_some(words: usize, _: usize) -> Result<Words, Status> {
+        allocate(words)
+    }
+
+    pub const BLOCK_BYTES: usize = 64 << 10;
+
     pub fn free(run: Words) {
         if run != Words::NONE {
             RUNS.with_borrow_mut(|runs| runs.free.push(run));
@@ -168,7 +174,7 @@ impl Scene {
             partition: AtomicU32::new(*partition),
             marks: AtomicU32::new(0),
             uses: AtomicU32::new(0),
-            position: AtomicU32::new(0),
+            position_on: AtomicU32::new(0),
         };
         let keys = Table { all: models.iter().map(key).collect(), marker: PhantomData };
         Arc::new(Scene { changes: Changes::default(), index: Index::new(By::Name), keys })

@@ -14,7 +14,7 @@ use super::handle::{self, Parts};
 use super::index::{By, IndexCounts, Newest};
 use super::list::RETRIES;
 use super::memory;
-use super::model::{NO_STRUCTURE, Place, locate, moves};
+use super::model::{NO_STRUCTURE, Place, locate, untold};
 use super::partition::{Apps, DROPPED, GLOBAL_INDEX, Partition, Partitions};
 use super::registry::{Locked, Registry, is_of};
 use super::state::{Home, NONE, State};
@@ -203,7 +203,7 @@ impl Locked {
             && let Some(list) = self.list_of(owner)
         {
             let keep = |id: u64| handle::decode(id, handle::Tag::Model).is_ok_and(|parts| self.is_model(parts));
-            list.take_over_some(epoch, keep, moves(&self.registry.keys));
+            list.take_over_some(epoch, keep, untold);
         } else {
             for list in [self.list_of(owner), self.list_on(owner)].into_iter().flatten() {
                 // An empty one was not changed.

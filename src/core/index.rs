@@ -1,12 +1,13 @@
 //! Which model is the newest of a name or of a structure: in each partition, and in the first partition that has one.
 //!
-//! Written under the registry's lock, read by anyone without it, inside [`Changes`]. A hash table with open addressing has
-//! one entry for each pair of a key (the atom of a name, or a structure with its strictness) and a partition. The entry of
-//! the first partition that has the key, in the order in which partitions came to be, stands under the key alone, so that
-//! a search through all partitions looks at one place; the sequence numbers of the others are kept as bits in a tree of
-//! the writers'. An entry is 31 bits of the hash and the model's index; what it is the entry of stands with the model
-//! ([`ModelKey`]). Entries are ordered by their hash, so that the table grows, and closes the gap of one that was taken
-//! out, without looking at the models.
+//! Written under the registry's lock, read by anyone without it, inside [`Changes`]. Two hash tables with open addressing have
+//! together one entry for each pair of a key (the atom of a name, or a structure with its strictness) and a partition. That of
+//! the first partition that has the key, in the order in which partitions came to be, stands in a table of its own under
+//! the key alone, so that a search through all partitions looks at one place; the sequence numbers of the others are kept
+//! as bits in a tree of the writers'. An entry is 32 bits of the hash and the model's index; what it is the entry of stands
+//! with the model ([`ModelKey`]). Entries are ordered by their hash (Amble and Knuth, "Ordered hash tables", 1974): a search for
+//! what is not there ends where it would stand, and a table grows, and closes the gap of one that was taken out, without
+//! looking at the models.
 
 use std::collections::{HashMap, hash_map};
 
@@ -28,8 +29,8 @@ pub(crate) struct ModelKey {
     pub marks: AtomicU32,
     /// How often the slot was used.
     pub uses: AtomicU32,
-    /// Place in the list of the owner.
-    pub position: AtomicU32,
+    /// Place in the list of models on the data source, where that is kept apart.
+    pub position_on: AtomicU32,
 }
 
 // SAFETY: every field is an atomic integer.
@@ -86,7 +87,10 @@ pub(crate) enum By {
 /// The part of an index that anyone may read.
 pub(crate) struct Index {
     by: By,
-    run: AtomicU64,
+    /// Each key in the first partition that has it.
+    firsts: Entries,
+    /// Each key in the other partitions that have it.
+    rest: Entries,
     /// Random: hosts choose which names come to which partitions.
     key: [u64; 2],
 }
@@ -94,7 +98,8 @@ pub(crate) struct Index {
 /// The part of an index that belongs to the holder of the registry's lock.
 #[derive(Default)]
 pub(crate) struct IndexCounts {
-    entries: usize,
+    firsts: usize,
+    rest: usize,
     /// How many more entries there is room for at the least, so that not every change has to look.
     room: usize,
     others: Others,
@@ -114,7 +119,8 @@ impl Default for Others {
 
 /// What a clear left of an index; to be taken back in steps.
 pub(crate) struct OldIndex {
-    run: Words,
+    tables: [Run; 2],
+    /// How many places of the first of them that is left.
     given_back: usize,
     others: Others,
 }
@@ -203,11 +209,19 @@ impl Others {
 
 /// An entry's lower half is the model's index and one, so that no entry is 0.
 const EMPTY: u64 = 0;
-/// Set in the entry that stands under a key alone.
-const FIRST: u64 = 1 << 32;
-const HASH_SHIFT: u32 = 33;
 /// How full a table may be: four fifths.
 const FULL: (usize, usize) = (4, 5);
+/// A small table has so many places for each entry when it is made: nearly each then stands where it is looked for, and a search that
+/// always ends at its first step is one that the machine foretells.
+const ROOMY: usize = 8;
+const MOST_ROOMY: usize = 1 << 10;
+/// Set in a run's word where the table is a part of it; no address of a process is so high.
+const PART: u64 = 1 << 63;
+/// Runs double. Large tables grow by 8/5 and by 5/4 in turn: what a smaller table leaves of its run is never touched, and so takes
+/// no memory.
+const PARTS: (usize, usize) = (5, 8);
+/// From how many words on: 2 MiB. Where less is left, growing twice as often would cost more than it saves.
+const LARGE: usize = 1 << 18;
 /// For how many more entries room is made at the least.
 const FEW: usize = 6;
 
@@ -227,23 +241,115 @@ impl Wanted {
     }
 }
 
-/// Where the entry with these upper bits begins to look in a table of so many places.
-#[inline(always)]
-fn home(entry: u64, places: usize) -> usize {
-    (entry >> (64 - places.trailing_zeros())) as usize
+/// The place of an entry, its model and what searches look at of that; or the place where it would be put.
+type Looked<'a> = Result<(usize, u32, &'a ModelKey), usize>;
+
+/// The run that a table lies in, and whether the table is a part of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Run {
+    words: Words,
+    is_part: bool,
 }
 
-/// The places where an entry may stand, in the order in which they are looked at; each once.
+impl Run {
+    const NONE: Run = Run { words: Words::NONE, is_part: false };
+
+    /// The smallest table of at least so many places, all empty.
+    fn allocate(places: usize) -> Result<Run, Status> {
+        let length = places.checked_next_power_of_two().ok_or(Status::ERROR_OUT_OF_MEMORY)?;
+        let part = length / PARTS.1 * PARTS.0;
+        let is_part = length >= LARGE && places <= part;
+        Ok(Run { words: memory::allocate_some(length, if is_part { part } else { usize::MAX })?, is_part })
+    }
+
+    fn to_word(self) -> u64 {
+        self.words.to_word() | if self.is_part { PART } else { 0 }
+    }
+
+    #[inline(always)]
+    fn places(self) -> &'static [AtomicU64] {
+        let all = self.words.as_slice();
+        if self.is_part { &all[..all.len() / PARTS.1 * PARTS.0] } else { all }
+    }
+}
+
+/// Where the entry with these upper bits begins to look in a table of so many places, the higher bits first: what is left to the
+/// highest hash is a fraction of them.
 #[inline(always)]
-fn probe(entry: u64, places: usize) -> impl Iterator<Item = usize> {
-    let first = home(entry, places);
-    (first..first + places).map(move |at| at & (places - 1))
+fn home(entry: u64, places: usize) -> usize {
+    ((order(!entry) * places as u64) >> 32) as usize
+}
+
+/// Which entries come first, where both would stand at one place.
+#[inline(always)]
+fn order(entry: u64) -> u64 {
+    entry >> 32
+}
+
+/// A hash table, of which anyone may read.
+struct Entries {
+    /// The table's run, and [`PART`] where the table is the first five eighths of it.
+    run: AtomicU64,
+}
+
+impl Entries {
+    fn new() -> Self {
+        Entries { run: AtomicU64::new(Run::NONE.to_word()) }
+    }
+
+    #[inline(always)]
+    fn run(&self) -> Run {
+        let word = self.run.load(Ordering::Acquire);
+        // SAFETY: the word is only ever stored from `Run::to_word`, which adds `PART` to that of `Words::to_word`.
+        Run { words: unsafe { Words::from_word(word & !PART) }, is_part: word & PART != 0 }
+    }
+
+    #[inline(always)]
+    fn places(&self) -> &'static [AtomicU64] {
+        self.run().places()
+    }
+
+    /// How many entries it may have.
+    fn limit(&self) -> usize {
+        self.places().len() * FULL.0 / FULL.1
+    }
+
+    /// Moves the entries into a table for so many.
+    fn rebuild(&self, changes: &Changes, entries: usize) -> Result<(), Status> {
+        let needed = entries * FULL.1 / FULL.0 + 1;
+        let new = if entries == 0 { Run::NONE } else { Run::allocate(needed.max((entries * ROOMY).min(MOST_ROOMY)))? };
+        let old = self.run();
+        move_all(old.places(), new.places());
+        let begun = changes.begin();
+        self.run.store(new.to_word(), Ordering::Release);
+        if begun {
+            changes.end();
+        }
+        memory::free(old.words);
+        Ok(())
+    }
+
+    /// Gives back what there is room for without need.
+    fn shrink(&self, changes: &Changes, entries: usize) {
+        if entries == 0 || entries * 8 <= self.places().len() {
+            // Without memory for a smaller one the table stays as it is.
+            let _ = self.rebuild(changes, entries);
+        }
+    }
+
+    /// Forgets every entry.
+    fn clear(&self) -> Run {
+        let old = self.run();
+        self.run.store(Run::NONE.to_word(), Ordering::Release);
+        old
+    }
 }
 
 /// Where the entries of a key are looked for.
 #[derive(Clone, Copy)]
 pub(crate) struct Spots {
-    places: &'static [AtomicU64],
+    firsts: &'static [AtomicU64],
+    rest: &'static [AtomicU64],
     alone: Wanted,
     here: Wanted,
 }
@@ -252,14 +358,14 @@ impl Spots {
     /// Asks for the memory of both.
     #[inline(always)]
     pub fn prefetch(self) {
-        prefetch_home(self.places, self.alone);
-        prefetch_home(self.places, self.here);
+        prefetch_home(self.firsts, self.alone);
+        prefetch_home(self.rest, self.here);
     }
 }
 
 #[inline(always)]
 fn prefetch_home(places: &[AtomicU64], wanted: Wanted) {
-    if let Some(place) = places.get(home(wanted.upper, places.len().max(2))) {
+    if let Some(place) = places.get(home(wanted.upper, places.len())) {
         memory::prefetch(place);
     }
 }
@@ -275,12 +381,7 @@ pub(crate) struct Newest {
 impl Index {
     pub fn new(by: By) -> Self {
         let random = super::handle::random_word;
-        Index { by, run: AtomicU64::new(0), key: [random(), random() | 1] }
-    }
-
-    fn run(&self) -> Words {
-        // SAFETY: the word is only ever stored from `Words::to_word`, or is the zero it began with.
-        unsafe { Words::from_word(self.run.load(Ordering::Acquire)) }
+        Index { by, firsts: Entries::new(), rest: Entries::new(), key: [random(), random() | 1] }
     }
 
     #[inline(always)]
@@ -291,8 +392,7 @@ impl Index {
         let product = u128::from(pair) * u128::from(self.key[1]);
         let folded = (product >> 64) as u64 ^ product as u64;
         let hash = folded.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let upper = hash >> HASH_SHIFT << HASH_SHIFT | if partition == NONE { FIRST } else { 0 };
-        Wanted { key, partition, upper }
+        Wanted { key, partition, upper: order(hash) << 32 }
     }
 
     #[inline(always)]
@@ -307,29 +407,59 @@ impl Index {
 
     /// The place of an entry and its model, or the place where it would be put.
     #[inline(always)]
-    fn look<'a>(
+    fn look<'a>(&self, keys: &'a Table<ModelKey>, places: &[AtomicU64], wanted: Wanted) -> Looked<'a> {
+        let first = home(wanted.upper, places.len());
+        for at in first..places.len() {
+            let entry = places[at].load(Ordering::Relaxed);
+            if order(entry) > order(wanted.upper) {
+                continue;
+            }
+            if let Some(found) = self.is_at(keys, at, entry, wanted) {
+                return Ok(found);
+            }
+            // Of those behind the end of the table the first ones come after all that stand before it.
+            let goes_on = order(entry) == order(wanted.upper) || home(entry, places.len()) > at;
+            if entry == EMPTY || !goes_on {
+                return Err(at);
+            }
+        }
+        self.look_behind_the_end(keys, places, first, wanted)
+    }
+
+    /// Goes on with a search at the beginning of the table, up to where it began.
+    #[cold]
+    #[inline(never)]
+    fn look_behind_the_end<'a>(
         &self,
         keys: &'a Table<ModelKey>,
         places: &[AtomicU64],
+        to: usize,
         wanted: Wanted,
-    ) -> Result<(usize, u32, &'a ModelKey), Option<usize>> {
-        if places.is_empty() {
-            return Err(None);
-        }
-        for at in probe(wanted.upper, places.len()) {
-            let entry = places[at].load(Ordering::Relaxed);
-            if entry == EMPTY {
-                return Err(Some(at));
+    ) -> Looked<'a> {
+        for (at, place) in places.iter().enumerate().take(to) {
+            let entry = place.load(Ordering::Relaxed);
+            if entry == EMPTY || home(entry, places.len()) <= at || order(entry) < order(wanted.upper) {
+                return Err(at);
             }
-            let model = (entry as u32).wrapping_sub(1);
-            if (entry ^ wanted.upper) >> 32 == 0
-                && let Some(key) = keys.get(model)
-                && self.is(key, wanted)
-            {
-                return Ok((at, model, key));
+            if let Some(found) = self.is_at(keys, at, entry, wanted) {
+                return Ok(found);
             }
         }
-        Err(None)
+        Err(to)
+    }
+
+    #[inline(always)]
+    fn is_at<'a>(
+        &self,
+        keys: &'a Table<ModelKey>,
+        at: usize,
+        entry: u64,
+        wanted: Wanted,
+    ) -> Option<(usize, u32, &'a ModelKey)> {
+        // An empty place has no model.
+        let model = (entry as u32).wrapping_sub(1);
+        let key = if order(entry) == order(wanted.upper) { keys.get(model)? } else { return None };
+        self.is(key, wanted).then_some((at, model, key))
     }
 
     #[inline(always)]
@@ -340,20 +470,21 @@ impl Index {
     /// Asks for the memory of the place where a key's entry in a partition is, or would be.
     #[inline(always)]
     pub fn prefetch(&self, key: u32, partition: u32) {
-        prefetch_home(self.run().as_slice(), self.wanted(key, partition));
+        prefetch_home(self.rest.places(), self.wanted(key, partition));
     }
 
     /// Where a key's entries stand, until there has to be room for more: the one of the first partition, and the one of this
     /// partition.
     #[inline(always)]
     pub fn spots(&self, key: u32, partition: u32) -> Spots {
-        Spots { places: self.run().as_slice(), alone: self.wanted(key, NONE), here: self.wanted(key, partition) }
+        let [firsts, rest] = [&self.firsts, &self.rest].map(Entries::places);
+        Spots { firsts, rest, alone: self.wanted(key, NONE), here: self.wanted(key, partition) }
     }
 
     /// The newest model of a key in the first partition that has one.
     #[inline(always)]
     pub fn first(&self, keys: &Table<ModelKey>, key: u32) -> Option<u32> {
-        self.find(keys, self.run().as_slice(), self.wanted(key, NONE)).map(|(_, model)| model)
+        self.find(keys, self.firsts.places(), self.wanted(key, NONE)).map(|(_, model)| model)
     }
 
     /// The newest model of a key in a partition.
@@ -365,13 +496,12 @@ impl Index {
     /// The newest model of a key in `shared`, which is the first of all partitions, else in another one.
     #[inline(always)]
     pub fn newest_in(&self, keys: &Table<ModelKey>, key: u32, shared: u32, partition: u32) -> Option<u32> {
-        let run = self.run();
-        let (_, first) = self.find(keys, run.as_slice(), self.wanted(key, NONE))?;
+        let first = self.first(keys, key)?;
         let first_in = keys.get(first)?.partition.load(Ordering::Relaxed);
         if first_in == shared || first_in == partition {
             return Some(first);
         }
-        self.find(keys, run.as_slice(), self.wanted(key, partition)).map(|(_, model)| model)
+        self.find(keys, self.rest.places(), self.wanted(key, partition)).map(|(_, model)| model)
     }
 }
 
@@ -390,53 +520,27 @@ impl Index {
     fn make_room(&self, counts: &mut IndexCounts, changes: &Changes, more: usize) -> Result<(), Status> {
         // A few at once: small tables have room for few more, and would have to be asked at every change.
         counts.others.reserve(more.max(FEW))?;
-        let needed = counts.entries + more;
-        if needed * FULL.1 > self.run().len() * FULL.0 {
-            self.rebuild(changes, needed)?;
-        }
-        counts.room = (self.run().len() * FULL.0 / FULL.1 - counts.entries).min(counts.others.room());
-        Ok(())
-    }
-
-    /// Moves the entries into a table for so many.
-    fn rebuild(&self, changes: &Changes, entries: usize) -> Result<(), Status> {
-        let (old, new) = (self.run(), memory::allocate(entries * FULL.1 / FULL.0 + 1)?);
-        for entry in old.as_slice() {
-            let entry = entry.load(Ordering::Relaxed);
-            if entry != EMPTY {
-                place(new.as_slice(), entry);
+        for (table, entries) in [(&self.firsts, counts.firsts), (&self.rest, counts.rest)] {
+            if entries + more > table.limit() {
+                table.rebuild(changes, entries + more)?;
             }
         }
-        let begun = changes.begin();
-        self.run.store(new.to_word(), Ordering::Release);
-        if begun {
-            changes.end();
-        }
-        memory::free(old);
+        let room = (self.firsts.limit() - counts.firsts).min(self.rest.limit() - counts.rest);
+        counts.room = room.min(counts.others.room());
         Ok(())
     }
 
-    /// Gives back what the table has room for without need.
+    /// Gives back what the tables have room for without need.
     pub fn shrink(&self, counts: &mut IndexCounts, changes: &Changes) {
         counts.others.levels.iter_mut().for_each(HashMap::shrink_to_fit);
         counts.room = 0;
-        let old = self.run();
-        if counts.entries == 0 {
-            let begun = changes.begin();
-            self.run.store(Words::NONE.to_word(), Ordering::Release);
-            if begun {
-                changes.end();
-            }
-            memory::free(old);
-        } else if counts.entries * 8 <= old.len() {
-            // Without memory for a smaller one the table stays as it is.
-            let _ = self.rebuild(changes, counts.entries);
-        }
+        self.firsts.shrink(changes, counts.firsts);
+        self.rest.shrink(changes, counts.rest);
     }
 
-    /// The bytes of the table.
+    /// The bytes of the tables.
     pub fn bytes(&self, counts: &IndexCounts) -> usize {
-        self.run().bytes() + counts.others.bytes()
+        size_of_val(self.firsts.places()) + size_of_val(self.rest.places()) + counts.others.bytes()
     }
 
     /// Makes a model the newest of its key in its partition, which has this sequence number, where [`Index::reserve`] made room.
@@ -447,38 +551,43 @@ impl Index {
         counts: &mut IndexCounts,
         keys: &Table<ModelKey>,
         Newest { key, partition, model }: Newest,
-        Spots { places, alone, here }: Spots,
+        Spots { firsts, rest, alone, here }: Spots,
         sequence: u64,
         sequence_of: impl Fn(u32) -> u64,
     ) -> Option<u32> {
-        let (at, first, before) = match self.look(keys, places, alone) {
+        let (at, first, before) = match self.look(keys, firsts, alone) {
             Ok(found) => found,
-            Err(free) => {
-                counts.insert(places, free, alone.entry(model));
+            Err(at) => {
+                insert(firsts, at, alone.entry(model));
+                counts.firsts += 1;
+                counts.room = counts.room.saturating_sub(1);
                 return None;
             }
         };
         let before = before.partition.load(Ordering::Relaxed);
         if before == partition {
-            places[at].store(alone.entry(model), Ordering::Relaxed);
+            firsts[at].store(alone.entry(model), Ordering::Relaxed);
             return Some(first);
         }
-        let free = match self.look(keys, places, here) {
+        let to = match self.look(keys, rest, here) {
             Ok((at, newest, _)) => {
-                places[at].store(here.entry(model), Ordering::Relaxed);
+                rest[at].store(here.entry(model), Ordering::Relaxed);
                 return Some(newest);
             }
-            Err(free) => free,
+            Err(to) => to,
         };
         let sequence_before = sequence_of(before);
         if sequence < sequence_before {
-            places[at].store(alone.entry(model), Ordering::Relaxed);
-            counts.insert(places, None, self.wanted(key, before).entry(first));
+            firsts[at].store(alone.entry(model), Ordering::Relaxed);
+            let wanted = self.wanted(key, before);
+            place(rest, wanted.entry(first));
             counts.others.insert(key, sequence_before);
         } else {
-            counts.insert(places, free, here.entry(model));
+            insert(rest, to, here.entry(model));
             counts.others.insert(key, sequence);
         }
+        counts.rest += 1;
+        counts.room = counts.room.saturating_sub(1);
         None
     }
 
@@ -492,44 +601,46 @@ impl Index {
         sequence: u64,
         partition_of: impl Fn(u64) -> Option<u32>,
     ) {
-        let run = self.run();
-        let places = run.as_slice();
+        let (firsts, rest) = (self.firsts.places(), self.rest.places());
         let alone = self.wanted(key, NONE);
-        let Some((at, first)) = self.find(keys, places, alone) else { return };
+        let Some((at, first)) = self.find(keys, firsts, alone) else { return };
         if first != model {
             let here = self.wanted(key, partition);
-            let Some((at, newest)) = self.find(keys, places, here) else { return };
+            let Some((at, newest)) = self.find(keys, rest, here) else { return };
             if newest != model {
                 return;
             }
             match older {
-                Some(older) => places[at].store(here.entry(older), Ordering::Relaxed),
+                Some(older) => rest[at].store(here.entry(older), Ordering::Relaxed),
                 None => {
-                    remove(places, at);
-                    counts.entries -= 1;
+                    remove(rest, at);
+                    counts.rest -= 1;
                     counts.others.remove(key, sequence);
                 }
             }
             return;
         }
         if let Some(older) = older {
-            places[at].store(alone.entry(older), Ordering::Relaxed);
+            firsts[at].store(alone.entry(older), Ordering::Relaxed);
             return;
         }
         let next = counts.others.next(key, 0);
         let heir = next.and_then(|sequence| {
             let there = self.wanted(key, partition_of(sequence)?);
-            self.find(keys, places, there)
+            self.find(keys, rest, there)
         });
         match (next, heir) {
             (Some(sequence), Some((from, heir))) => {
                 counts.others.remove(key, sequence);
-                places[at].store(alone.entry(heir), Ordering::Relaxed);
-                remove(places, from);
+                firsts[at].store(alone.entry(heir), Ordering::Relaxed);
+                remove(rest, from);
+                counts.rest -= 1;
             }
-            _ => remove(places, at),
+            _ => {
+                remove(firsts, at);
+                counts.firsts -= 1;
+            }
         }
-        counts.entries -= 1;
     }
 
     /// The newest model of a key in each partition that has one, in the order in which these came to be.
@@ -540,7 +651,7 @@ impl Index {
         key: u32,
         partition_of: impl Fn(u64) -> Option<u32> + 'a,
     ) -> impl Iterator<Item = u32> + 'a {
-        let places = self.run().as_slice();
+        let places = self.rest.places();
         let others = counts.others.all(key).filter_map(move |sequence| {
             self.find(keys, places, self.wanted(key, partition_of(sequence)?)).map(|(_, model)| model)
         });
@@ -549,334 +660,105 @@ impl Index {
 
     /// Forgets every entry, whatever their number; what is left is to be taken back.
     pub fn clear(&self, counts: &mut IndexCounts) -> OldIndex {
-        let run = self.run();
-        self.run.store(Words::NONE.to_word(), Ordering::Release);
+        let tables = [self.firsts.clear(), self.rest.clear()];
         let IndexCounts { others, .. } = std::mem::take(counts);
-        OldIndex { run, given_back: 0, others }
-    }
-}
-
-impl IndexCounts {
-    /// Puts an entry into a place that is free, if that is known.
-    #[inline(always)]
-    fn insert(&mut self, places: &[AtomicU64], free: Option<usize>, entry: u64) {
-        match free.and_then(|at| places.get(at)) {
-            Some(place) => place.store(entry, Ordering::Relaxed),
-            None => place(places, entry),
-        }
-        self.entries += 1;
-        self.room = self.room.saturating_sub(1);
+        OldIndex { tables, given_back: 0, others }
     }
 }
 
 impl OldIndex {
-    /// How many places its table has.
+    /// How many places its tables have.
     pub fn places(&self) -> usize {
-        self.run.len()
+        self.tables.iter().map(|table| table.places().len()).sum()
     }
 
     /// Takes back a part of so many entries, and takes those off `steps`; gives whether there is nothing left.
     pub fn reclaim(&mut self, steps: &mut usize) -> bool {
-        let to = self.given_back.saturating_add(*steps).min(self.run.len());
-        *steps -= to - self.given_back;
-        memory::give_back_part(self.run, self.given_back, to);
-        self.given_back = to;
-        if to < self.run.len() {
-            return false;
+        for table in self.tables.iter_mut().filter(|table| **table != Run::NONE) {
+            let places = table.places().len();
+            let to = self.given_back.saturating_add(*steps).min(places);
+            *steps -= to - self.given_back;
+            memory::give_back_part(table.words, self.given_back, to);
+            self.given_back = to;
+            if to < places {
+                return false;
+            }
+            memory::free_given_back(std::mem::replace(table, Run::NONE).words);
+            self.given_back = 0;
         }
-        memory::free_given_back(std::mem::replace(&mut self.run, Words::NONE));
         self.others = Others::default();
         true
     }
 
     pub fn bytes(&self) -> usize {
-        self.run.bytes() + self.others.bytes()
+        self.places() * size_of::<u64>() + self.others.bytes()
     }
 }
 
-/// Puts an entry into the first free place.
-#[cold]
-fn place(places: &[AtomicU64], entry: u64) {
-    let free = probe(entry, places.len()).find(|at| places[*at].load(Ordering::Relaxed) == EMPTY);
-    if let Some(at) = free {
-        places[at].store(entry, Ordering::Relaxed);
-    }
-}
-
-/// Takes an entry out, and moves those behind it that would not be found any more (Knuth, TAOCP 3, 6.4, algorithm R).
-fn remove(places: &[AtomicU64], at: usize) {
-    let mask = places.len() - 1;
-    let (mut gap, mut next) = (at, at);
-    for _ in 0..places.len() {
-        next = (next + 1) & mask;
-        let entry = places[next].load(Ordering::Relaxed);
+/// Puts the entries of a table into an empty one. They are in order, so but for those behind the end of either table none has to
+/// look for its place.
+fn move_all(old: &[AtomicU64], new: &[AtomicU64]) {
+    let load = |(at, place): (usize, &AtomicU64)| (at, place.load(Ordering::Relaxed));
+    let is_behind_the_end = |(at, entry): &(usize, u64)| *entry != EMPTY && home(*entry, old.len()) > *at;
+    let behind = old.iter().enumerate().map(load).take_while(is_behind_the_end).count();
+    let mut next = 0;
+    for moved in &old[behind..] {
+        let entry = moved.load(Ordering::Relaxed);
         if entry == EMPTY {
+            continue;
+        }
+        let at = home(entry, new.len()).max(next);
+        match new.get(at) {
+            Some(to) => to.store(entry, Ordering::Relaxed),
+            None => place(new, entry),
+        }
+        next = at + 1;
+    }
+    old[..behind].iter().for_each(|last| place(new, last.load(Ordering::Relaxed)));
+}
+
+/// Puts an entry into a table that does not have it: where [`Index::look`] would end.
+fn place(places: &[AtomicU64], entry: u64) {
+    let first = home(entry, places.len());
+    let comes_after = |there: u64| order(there) <= order(entry);
+    let ends = |at: &usize| {
+        let there = places[*at].load(Ordering::Relaxed);
+        let is_home = home(there, places.len()) <= *at;
+        there == EMPTY || if *at >= first { is_home && comes_after(there) } else { is_home || comes_after(there) }
+    };
+    if let Some(at) = (first..places.len()).chain(0..first).find(ends) {
+        insert(places, at, entry);
+    }
+}
+
+/// Puts an entry into a place, what is there into the next one, and so on up to one that is empty.
+#[inline(always)]
+fn insert(places: &[AtomicU64], at: usize, mut entry: u64) {
+    let (before, from) = places.split_at(at);
+    for place in from.iter().chain(before) {
+        let there = place.load(Ordering::Relaxed);
+        place.store(entry, Ordering::Relaxed);
+        if there == EMPTY {
+            return;
+        }
+        entry = there;
+    }
+}
+
+/// Takes an entry out; those behind it that are not where they begin to look stand one place nearer to that.
+fn remove(places: &[AtomicU64], at: usize) {
+    let mut gap = at;
+    for next in (at + 1..places.len()).chain(0..at) {
+        let entry = places[next].load(Ordering::Relaxed);
+        if entry == EMPTY || home(entry, places.len()) == next {
             break;
         }
-        let from_home = next.wrapping_sub(home(entry, places.len())) & mask;
-        if from_home >= next.wrapping_sub(gap) & mask {
-            places[gap].store(entry, Ordering::Relaxed);
-            gap = next;
-        }
+        places[gap].store(entry, Ordering::Relaxed);
+        gap = next;
     }
     places[gap].store(EMPTY, Ordering::Relaxed);
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    /// An index with the models that it is of, and the same told by maps.
-    struct Both {
-        index: Index,
-        counts: IndexCounts,
-        changes: Changes,
-        keys: Table<ModelKey>,
-        old: Vec<OldIndex>,
-        random: u64,
-        /// The models of each key in each partition, by the partition's sequence number, the newest last.
-        models: BTreeMap<(u32, u64), Vec<u32>>,
-        /// The partitions' sequence numbers, by their indices.
-        sequences: Vec<u64>,
-        next_sequence: u64,
-        free: Vec<u32>,
-    }
-
-    const KEYS: u32 = 7;
-
-    impl Both {
-        fn new(by: By, seed: u64, partitions: u32, models: u32) -> Both {
-            let keys = Table::new();
-            assert!((0..models).all(|model| keys.reserve(model).is_ok()));
-            Both {
-                index: Index::new(by),
-                counts: IndexCounts::default(),
-                changes: Changes::default(),
-                keys,
-                old: Vec::new(),
-                random: seed,
-                models: BTreeMap::new(),
-                // Those with higher indices came to be earlier.
-                sequences: (0..u64::from(partitions)).map(|at| (u64::from(partitions) - at) * 40).collect(),
-                next_sequence: u64::from(partitions) * 40,
-                free: (0..models).collect(),
-            }
-        }
-
-        /// A number below a bound (xorshift, Marsaglia 2003).
-        fn below(&mut self, bound: usize) -> usize {
-            self.random ^= self.random << 13;
-            self.random ^= self.random >> 7;
-            self.random ^= self.random << 17;
-            (self.random % bound as u64) as usize
-        }
-
-        fn put(&mut self) {
-            let Some(model) = self.free.pop() else { return };
-            let (key, partition) = (self.below(KEYS as usize) as u32 + 1, self.below(self.sequences.len()) as u32);
-            let sequence = self.sequences[partition as usize];
-            self.index.reserve(&mut self.counts, &self.changes, 1).expect("there is memory");
-            assert!(self.changes.begin());
-            let slot = self.keys.get(model).expect("reserved");
-            let of = if self.index.by == By::Name { &slot.name } else { &slot.structure };
-            of.store(key, Ordering::Relaxed);
-            slot.partition.store(partition, Ordering::Relaxed);
-            let sequences = &self.sequences;
-            let newest = Newest { key, partition, model };
-            let sequence_of = |partition: u32| sequences[partition as usize];
-            let spots = self.index.spots(key, partition);
-            let before = self.index.put(&mut self.counts, &self.keys, newest, spots, sequence, sequence_of);
-            self.changes.end();
-            let known = self.models.entry((key, sequence)).or_default();
-            assert_eq!(before, known.last().copied());
-            known.push(model);
-        }
-
-        /// Takes out some model of some key in some partition, as a registry does: the index hears of the newest one alone.
-        fn take(&mut self, key: u32, sequence: u64, at: usize) {
-            let Some(known) = self.models.get_mut(&(key, sequence)) else { return };
-            let (model, is_newest) = (known.remove(at), at == known.len());
-            let older = known.last().copied();
-            if older.is_none() {
-                self.models.remove(&(key, sequence));
-            }
-            self.free.insert(0, model);
-            if is_newest {
-                let sequences = &self.sequences;
-                let partition_of = |sequence| sequences.iter().position(|other| *other == sequence).map(|at| at as u32);
-                let partition = partition_of(sequence).expect("it is there");
-                assert!(self.changes.begin());
-                let newest = Newest { key, partition, model };
-                self.index.take(&mut self.counts, &self.keys, newest, older, sequence, partition_of);
-                self.changes.end();
-            }
-        }
-
-        fn take_any(&mut self) {
-            if self.models.is_empty() {
-                return;
-            }
-            let nth = self.below(self.models.len());
-            let Some((&(key, sequence), known)) = self.models.iter().nth(nth) else { return };
-            let count = known.len();
-            let at = self.below(count);
-            self.take(key, sequence, at);
-        }
-
-        /// Takes everything out of a partition, the oldest first, whose index another one then has.
-        fn drop_partition(&mut self) {
-            let partition = self.below(self.sequences.len());
-            let sequence = self.sequences[partition];
-            for key in 1..=KEYS {
-                while self.models.contains_key(&(key, sequence)) {
-                    self.take(key, sequence, 0);
-                }
-            }
-            self.next_sequence += 1 + self.below(100) as u64;
-            self.sequences[partition] = self.next_sequence;
-        }
-
-        fn clear(&mut self) {
-            assert!(self.changes.begin());
-            self.old.push(self.index.clear(&mut self.counts));
-            self.changes.end();
-            self.free.extend(std::mem::take(&mut self.models).into_values().flatten());
-        }
-
-        fn reclaim(&mut self) {
-            let mut steps = self.below(40);
-            while let Some(old) = self.old.last_mut() {
-                let (before, had) = (old.bytes(), steps);
-                let all = old.reclaim(&mut steps);
-                assert!(all || (steps == 0 && old.bytes() <= before), "{had} steps");
-                if !all {
-                    return;
-                }
-                self.old.pop();
-            }
-        }
-
-        fn check(&self) {
-            let newest = |key: u32| {
-                let of_key = self.models.range((key, 0)..=(key, u64::MAX));
-                of_key.filter_map(|(_, known)| known.last().copied()).collect::<Vec<u32>>()
-            };
-            for key in 0..=KEYS + 1 {
-                let expected = newest(key);
-                assert_eq!(self.index.first(&self.keys, key), expected.first().copied());
-                let partition_of =
-                    |sequence| self.sequences.iter().position(|other| *other == sequence).map(|at| at as u32);
-                let all: Vec<u32> = self.index.all(&self.counts, &self.keys, key, partition_of).collect();
-                assert_eq!(all, expected);
-                for (partition, sequence) in (0..).zip(&self.sequences) {
-                    let known = self.models.get(&(key, *sequence)).and_then(|known| known.last().copied());
-                    assert_eq!(self.index.newest(&self.keys, key, partition), known);
-                }
-            }
-            let places = self.index.run().as_slice();
-            let filled = places.iter().filter(|place| place.load(Ordering::Relaxed) != EMPTY).count();
-            assert_eq!(
-                (filled, filled),
-                (self.models.len(), self.counts.entries),
-                "one entry for each key and partition"
-            );
-            let others: u32 = self.counts.others.levels[0].values().map(|bits| bits.count_ones()).sum();
-            let keys = (1..=KEYS).filter(|key| !newest(*key).is_empty()).count();
-            assert_eq!(others as usize, self.models.len() - keys, "all but the first");
-        }
-    }
-
-    #[test]
-    fn the_index_tells_the_same_as_a_map() {
-        let (seeds, steps) = if cfg!(miri) { (1_u64, 25) } else { (24, 2_000) };
-        for seed in 1..=seeds {
-            let by = if seed % 2 == 0 { By::Name } else { By::Structure };
-            // From few models in a table of eight places, where nearly all collide, to many.
-            let (partitions, models) = [(3, 6), (5, 30), (40, 300)][seed as usize % 3];
-            let mut both = Both::new(by, seed.wrapping_mul(0x9E37_79B9_7F4A_7C15), partitions, models);
-            for _ in 0..steps {
-                match both.below(100) {
-                    0..50 => both.put(),
-                    50..90 => both.take_any(),
-                    90..94 => both.drop_partition(),
-                    94 => both.clear(),
-                    95 => both.index.shrink(&mut both.counts, &both.changes),
-                    _ => both.reclaim(),
-                }
-                both.check();
-            }
-            while !both.models.is_empty() {
-                both.take_any();
-            }
-            both.index.shrink(&mut both.counts, &both.changes);
-            while !both.old.is_empty() {
-                both.reclaim();
-            }
-            assert_eq!(both.index.bytes(&both.counts), 0);
-        }
-    }
-
-    /// Two models of two names are the newest of theirs by turns with another of the same name: who reads inside a version
-    /// finds one of each name, whatever becomes of the table and of the memory it was in.
-    #[test]
-    fn who_reads_inside_one_version_sees_one_moment() {
-        static KEYS: Table<ModelKey> = Table::new();
-        let changes = Changes::default();
-        let index = Index::new(By::Name);
-        let mut counts = IndexCounts::default();
-        let name_of = |model: u32| model / 2 + 1;
-        for model in 0..4 {
-            let key = KEYS.reserve(model).expect("there is memory");
-            key.name.store(name_of(model), Ordering::Relaxed);
-            key.partition.store(0, Ordering::Relaxed);
-        }
-        let rounds = if cfg!(miri) { 30 } else { 20_000 };
-        let done = std::sync::atomic::AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let reader = scope.spawn(|| {
-                let mut seen = 0_u32;
-                while !done.load(Ordering::Relaxed) {
-                    let Some(version) = changes.read() else { continue };
-                    let found = [1, 2].map(|name| index.first(&KEYS, name));
-                    if changes.unchanged(version) {
-                        assert!(
-                            matches!(found, [None, None] | [Some(0), Some(2)] | [Some(1), Some(3)]),
-                            "{found:?} is of no one moment"
-                        );
-                        seen += 1;
-                    }
-                }
-                seen
-            });
-            for round in 0..rounds {
-                // Memory that goes round between the table and others that write what they like to it.
-                let other = memory::allocate(8).expect("there is memory");
-                other.as_slice().iter().for_each(|word| word.store(u64::MAX, Ordering::Relaxed));
-                index.reserve(&mut counts, &changes, 2 + round % 3 * 8).expect("there is memory");
-                assert!(changes.begin());
-                for model in [round % 2, round % 2 + 2] {
-                    let model = model as u32;
-                    let key = name_of(model);
-                    index.put(&mut counts, &KEYS, Newest { key, partition: 0, model }, index.spots(key, 0), 0, |_| 0);
-                }
-                changes.end();
-                memory::free(other);
-                match round % 4 {
-                    1 => index.shrink(&mut counts, &changes),
-                    3 => {
-                        assert!(changes.begin());
-                        let mut old = index.clear(&mut counts);
-                        changes.end();
-                        assert!(old.reclaim(&mut 1_000));
-                    }
-                    _ => {}
-                }
-            }
-            done.store(true, Ordering::Relaxed);
-            assert!(reader.join().expect("a reader") > 0 || cfg!(miri));
-        });
-        index.shrink(&mut IndexCounts::default(), &changes);
-    }
-}
+#[path = "index/tests.rs"]
+mod tests;

@@ -83,7 +83,7 @@ impl Locked {
         let registered = self.is_registered(model);
         // What a clear left behind has a reference of the registry's as well.
         let of_registry = self.registry.models.get(model).is_some_and(|slot| slot.load(Ordering::Relaxed) != 0);
-        if !registered && record.references <= u32::from(of_registry) {
+        if !registered && record.holders() <= u32::from(of_registry) {
             return Ok(());
         }
         let handle = self.model_handle(model);

@@ -24,13 +24,12 @@ impl Locked {
         let owner = place.owner();
         // A model takes the place of the one it replaces; a moved one goes to the end.
         let old = replaced.filter(|_| in_place && owner != NONE);
-        let taken = old.and_then(|old| self.place_in(self.list_of(owner)?, old, self.noted(old)));
+        let taken = old.and_then(|old| self.list_of(owner)?.place_of(self.model_handle(old), atom));
         let mut taken_on = None;
 
         if owner != NONE {
             let freshness = self.refresh(owner);
             if let Some(list) = self.list_of(owner) {
-                self.key(model).position.store(taken.unwrap_or(list.used()) as u32, Ordering::Relaxed);
                 let was_asked = match taken {
                     Some(position) => list.replace(position, id, freshness),
                     None => list.push(id, atom, freshness),
@@ -42,9 +41,9 @@ impl Locked {
             && let Some(list) = self.list_on(place.data_source)
         {
             let there = old.filter(|old| self.models[*old as usize].data_source == place.data_source);
-            taken_on = there.and_then(|old| self.place_in(list, old, self.models[old as usize].position_on));
+            taken_on = there.and_then(|old| self.place_on(list, old));
             let freshness = self.refresh(place.data_source);
-            self.models[model as usize].position_on = taken_on.unwrap_or(list.used()) as u32;
+            self.key(model).position_on.store(taken_on.unwrap_or(list.used()) as u32, Ordering::Relaxed);
             let was_asked = match taken_on {
                 Some(position) => list.replace(position, id, freshness),
                 None => list.push(id, atom, freshness),
@@ -158,27 +157,27 @@ impl Locked {
     pub fn unlink(&mut self, model: u32, kept: Option<(bool, bool)>) {
         let (kept_own, kept_on) = kept.unwrap_or_default();
         let record = &self.models[model as usize];
-        let (owner, source, app, noted_on) = (record.owner(), record.data_source, record.app, record.position_on);
+        let (owner, source, app) = (record.owner(), record.data_source, record.app);
         let partition = self.partition_of(model);
         self.move_out(Place { data_source: source, app, partition });
         if owner != NONE
             && !kept_own
             && let Some(list) = self.list_of(owner)
         {
-            self.remove_from(list, owner, model, self.noted(model));
+            self.remove_from(list, owner, list.place_of(self.model_handle(model), self.name_of(model)));
         }
         if source != NONE
             && !kept_on
             && let Some(on) = self.list_on(source)
         {
-            self.remove_from(on, source, model, noted_on);
+            self.remove_from(on, source, self.place_on(on, model));
         }
         self.unlink_partition(model);
     }
 
-    /// Takes a model out of a list of an owner's.
-    fn remove_from(&mut self, list: &List, owner: u32, model: u32, noted: u32) {
-        let Some(position) = self.place_in(list, model, noted) else { return };
+    /// Takes the model at a place out of a list of an owner's.
+    fn remove_from(&mut self, list: &List, owner: u32, place: Option<usize>) {
+        let Some(position) = place else { return };
         let freshness = self.refresh(owner);
         self.count_invalidation(list.remove(position, freshness));
         if self.owners[owner as usize].lists_differ {
@@ -186,14 +185,9 @@ impl Locked {
         }
     }
 
-    /// Where a model stands in a list, for which this place was noted of it while the list was long.
-    fn place_in(&self, list: &List, model: u32, noted: u32) -> Option<usize> {
-        list.place_of(self.model_handle(model), noted)
-    }
-
-    /// The place that was noted of a model in its owner's list.
-    fn noted(&self, model: u32) -> u32 {
-        self.key(model).position.load(Ordering::Relaxed)
+    /// Where a model stands in a list of models on a data source, which may have several of one name.
+    fn place_on(&self, list: &List, model: u32) -> Option<usize> {
+        list.place_noted(self.model_handle(model), self.key(model).position_on.load(Ordering::Relaxed))
     }
 
     fn unlink_partition(&mut self, model: u32) {

@@ -632,12 +632,22 @@ impl List {
         self.position_of(self.shape(), atom)
     }
 
-    /// The position of a model in the list, which is `noted` if the list is long.
-    pub fn place_of(&self, id: u64, noted: u32) -> Option<usize> {
+    /// The position of a model of this name in a list that has few of each name.
+    pub fn place_of(&self, id: u64, atom: u32) -> Option<usize> {
         let shape = self.shape();
-        if shape & LONG != 0 {
-            return Some(noted as usize);
+        if shape & LONG == 0 {
+            return self.short_place_of(shape, id);
         }
+        self.long_positions_of(atom).find(|position| self.id_at(*position) == id)
+    }
+
+    /// The position of a model in the list, which is `noted` if the list is long.
+    pub fn place_noted(&self, id: u64, noted: u32) -> Option<usize> {
+        let shape = self.shape();
+        if shape & LONG == 0 { self.short_place_of(shape, id) } else { Some(noted as usize) }
+    }
+
+    fn short_place_of(&self, shape: u64, id: u64) -> Option<usize> {
         self.ids[..((shape & USED) as usize).min(INLINE)].iter().position(|other| other.load(Ordering::Relaxed) == id)
     }
 

@@ -90,19 +90,17 @@ pub fn is_valid(value: u64) -> bool {
     is_of(word, parts.generation) && dropping::has_outlived(value)
 }
 
-/// Tells the models whose entries moved in a list their new positions.
-pub(super) fn moves(keys: &Table<ModelKey>) -> impl FnMut(u64, usize) + '_ {
+/// Tells the models whose entries moved in a list of those on a data source their new positions.
+fn moves_on(keys: &Table<ModelKey>) -> impl FnMut(u64, usize) + '_ {
     |id, position| {
         if let Some(key) = keys.get(super::owner::index_of(id)) {
-            key.position.store(position as u32, Ordering::Relaxed);
+            key.position_on.store(position as u32, Ordering::Relaxed);
         }
     }
 }
 
-/// The same for a list of models on a data source that is kept apart.
-fn moves_apart(models: &mut [ModelRecord]) -> impl FnMut(u64, usize) + '_ {
-    |id, position| models[super::owner::index_of(id) as usize].position_on = position as u32
-}
+/// An owner's own list has each name once, so its models are found there by their names.
+pub(super) fn untold(_: u64, _: usize) {}
 
 /// Checks a tenant's code.
 #[inline(always)]
@@ -132,7 +130,7 @@ impl Locked {
             partition: AtomicU32::new(NONE),
             marks: AtomicU32::new(0),
             uses: AtomicU32::new(0),
-            position: AtomicU32::new(NONE),
+            position_on: AtomicU32::new(NONE),
         };
         self.registry.keys.get(model).unwrap_or(&NONE_OF_ALL)
     }
@@ -161,7 +159,7 @@ impl Locked {
         let Some(record) = self.models.get(model as usize) else { return false };
         let word = self.slot(model).map_or(0, |slot| slot.load(Ordering::Relaxed));
         // One of an earlier epoch may have outlived what began this one.
-        record.references > 0
+        record.holders() > 0
             && is_of(word, handle::generation(self.uses_of(model)))
             && !self.registry.is_cleared(word)
             && self.registry.places.is_there(self.partition_of(model))
@@ -321,7 +319,8 @@ impl Locked {
     ) -> u64 {
         let uses = key.uses.load(Ordering::Relaxed) + 1;
         let record = &mut self.models[model as usize];
-        (record.references, record.schema, record.user_data) = (1, schema, user_data);
+        record.hold();
+        (record.schema, record.user_data) = (schema, user_data);
         self.used_records += 1;
         self.live_models += 1;
         key.uses.store(uses, Ordering::Relaxed);
@@ -342,6 +341,14 @@ impl Locked {
             memory::prefetch_all(record);
             list.prefetch();
             list.prefetch_atoms();
+        }
+    }
+
+    /// Asks the memory for a model's record, if it has one.
+    #[inline(always)]
+    pub(super) fn prefetch_record(&self, model: u32) {
+        if let Some(record) = self.models.get(model as usize) {
+            memory::prefetch(record);
         }
     }
 
@@ -369,11 +376,9 @@ impl Locked {
     #[inline(always)]
     pub(super) fn prefetch_neighbours(&self, model: u32) {
         let ModelRecord { previous, next, older, newer, older_alike, newer_alike, .. } = self.models[model as usize];
-        for model in [previous, next, older, newer, older_alike, newer_alike] {
-            if let Some(record) = self.models.get(model as usize) {
-                memory::prefetch(record);
-            }
-        }
+        [previous, next, older, newer, older_alike, newer_alike]
+            .into_iter()
+            .for_each(|model| self.prefetch_record(model));
     }
 
     /// Gives a registered model other owners: same handle, at the end of the new owner's list.
@@ -532,8 +537,8 @@ impl Locked {
         if replaced.is_none()
             && let Some(list) = self.list_of(owner)
         {
-            list.tidy(moves(&self.registry.keys));
-            self.run_bytes += list.reserve(moves(&self.registry.keys))?;
+            list.tidy(untold);
+            self.run_bytes += list.reserve(untold)?;
         }
         if app != NONE && data_source != NONE {
             self.part_lists(data_source)?;
@@ -549,8 +554,8 @@ impl Locked {
             && !in_place
             && let Some(list) = self.list_on(data_source)
         {
-            list.tidy(moves_apart(&mut self.state.models));
-            self.run_bytes += list.reserve(moves_apart(&mut self.state.models))?;
+            list.tidy(moves_on(&self.registry.keys));
+            self.run_bytes += list.reserve(moves_on(&self.registry.keys))?;
         }
         Ok(())
     }
@@ -571,7 +576,7 @@ impl Locked {
             if id == 0 {
                 continue;
             }
-            match on.reserve(moves_apart(&mut self.state.models)) {
+            match on.reserve(moves_on(&self.registry.keys)) {
                 Ok(grown) => self.run_bytes += grown,
                 Err(status) => {
                     self.run_bytes -= on.close();
@@ -579,7 +584,7 @@ impl Locked {
                 }
             }
             let model = super::owner::index_of(id);
-            self.models[model as usize].position_on = on.used() as u32;
+            self.key(model).position_on.store(on.used() as u32, Ordering::Relaxed);
             on.push(id, self.name_of(model), freshness);
         }
         own.part();
@@ -689,14 +694,13 @@ impl Locked {
     /// Takes back one reference to a record; with the last one the record is free and its destructor is due.
     pub fn let_go(&mut self, model: u32, gone: &mut DueList) {
         let record = &mut self.models[model as usize];
-        record.references -= 1;
-        if record.references > 0 {
+        if !record.let_go() {
             return;
         }
         let schema = std::mem::replace(&mut record.schema, NONE);
         record.user_data = UserData(std::ptr::null_mut());
         (record.data_source, record.app) = (NONE, NONE);
-        if record.has_extra {
+        if record.has_extra() {
             let extra = self.take_extra(model);
             gone.extend(extra.due);
             self.text_bytes -= extra.settings.map_or(0, |settings| settings.len());
@@ -742,7 +746,7 @@ impl Locked {
         }
         self.reserve_extra()?;
         if holds == 0 {
-            self.models[model as usize].references += 1;
+            self.models[model as usize].hold();
         }
         self.change_extra(model, |extra| extra.holds += 1);
         Ok(())
@@ -806,8 +810,8 @@ impl Locked {
         self.renew(owner);
         let (own, apart) = (self.list_of(owner), self.list_on(owner).filter(|_| on));
         let built = match (apart, own) {
-            (Some(list), _) => list.build(moves_apart(&mut self.state.models)),
-            (None, Some(list)) => list.build(moves(&self.registry.keys)),
+            (Some(list), _) => list.build(moves_on(&self.registry.keys)),
+            (None, Some(list)) => list.build(untold),
             (None, None) => return,
         };
         if !built {

@@ -1,5 +1,5 @@
-//! Answers at once, where nothing is in the way: an owner's short list, a model by its name or its
-//! structure; and registering one more model of an owner that has a few.
+//! Answers at once, where nothing is in the way: an owner's list, a model by its name or its structure; and registering
+//! one more model of an owner that has a few.
 //!
 //! This is what hosts do most. Each is done here without a call, a branch or a copy more than it needs; where anything is
 //! unusual there is no answer, and whoever asked goes to [`super::query`] or to [`super::model`], which says what it is.
@@ -122,6 +122,10 @@ pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option
     if !usual {
         return None;
     }
+    // Most likely the last one of the partition as well, which is found three lines further on.
+    if let Some(last) = list.used().checked_sub(1) {
+        locked.prefetch_record(index_of(list.id_at(last)));
+    }
     let schema = if new.schema == 0 { NONE } else { locked.schemas.known(new.schema)? };
     let structure = locked.schemas.key(schema);
     if let Some(position) = list.position(atom) {
@@ -168,7 +172,6 @@ pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option
     let key = locked.key(model);
     let id = locked.fill(model, key, (atom, structure), schema, new.marks, new.user_data);
     let freshness = locked.refresh(owner);
-    key.position.store(list.used() as u32, Ordering::Relaxed);
     let was_asked = list.push(id, atom, freshness);
     locked.count_invalidation(was_asked);
     locked.link_partition(model, key, (atom, structure), place, spots, false);
@@ -195,14 +198,17 @@ fn replace(
     let registry = locked.registry;
     let model = index_of(list.id_at(position));
     locked.prefetch_model(model);
+    // Most likely those that stand beside it in its partition, and the last one there, as well.
+    for beside in [position.wrapping_sub(1), position + 1, list.used().wrapping_sub(1)] {
+        locked.prefetch_record(index_of(list.id_at(beside)));
+    }
     memory::prefetch_all(locked.partitions.slots.get(locked.owners[owner as usize].partition as usize)?);
     locked.prefetch_neighbours(model);
     let key = locked.key(model);
     let (uses, partition) = (key.uses.load(Ordering::Relaxed) + 1, key.partition.load(Ordering::Relaxed));
     let (data_source, app) = if new.app == 0 { (owner, NONE) } else { (NONE, owner) };
     let record = locked.models.get_mut(model as usize)?;
-    let usual = record.references == 1
-        && !record.has_extra
+    let usual = record.is_held_once()
         && (record.data_source, record.app) == (data_source, app)
         && record.newer == NONE
         && record.newer_alike == NONE

@@ -201,7 +201,7 @@ impl Locked {
         if snapshot.handles.fetch_add(1, Ordering::Relaxed) == 0 {
             self.snapshot_bytes += snapshot.bytes();
             for id in &snapshot.models {
-                self.models[index_of(*id) as usize].references += 1;
+                self.models[index_of(*id) as usize].hold();
             }
         }
         Ok(handle)

@@ -22,15 +22,13 @@ pub(crate) const NONE: u32 = u32::MAX;
 
 /// A model, as the registry knows it; what searches look at is in its [`super::index::ModelKey`].
 pub(crate) struct ModelRecord {
-    /// Who holds the model: the registry (1), each held snapshot, and the host's holds together (1). While the record is
-    /// free: 0.
-    pub references: u32,
+    /// Twice how many hold the model, and one where there is an [`Extra`] of it. Holders are the registry (1), each held
+    /// snapshot, and the host's holds together (1); while the record is free there is none.
+    held: u32,
     /// Index of the data source, or `NONE`.
     pub data_source: u32,
     /// Index of the app, or of the owner of a host's kind, or `NONE`.
     pub app: u32,
-    /// Place in the list of models on the data source, where that is kept apart.
-    pub position_on: u32,
     /// The models of the same name in the same partition, registered before and after this one.
     pub older: u32,
     pub newer: u32,
@@ -45,9 +43,14 @@ pub(crate) struct ModelRecord {
     pub user_data: UserData,
     /// The number of the schema, or `NONE`.
     pub schema: u32,
-    /// Whether there is an [`Extra`] of the model.
-    pub has_extra: bool,
 }
+
+// 64 with its slot, and 24 of what searches look at: what a model costs but for its entries in the indices.
+const _: () = assert!(size_of::<ModelRecord>() == 56);
+
+/// One holder, in [`ModelRecord::held`].
+const HOLDER: u32 = 2;
+const EXTRA: u32 = 1;
 
 /// What few models have.
 #[derive(Default)]
@@ -80,10 +83,9 @@ pub(crate) enum Link {
 impl ModelRecord {
     pub fn free() -> Self {
         ModelRecord {
-            references: 0,
+            held: 0,
             data_source: NONE,
             app: NONE,
-            position_on: NONE,
             older: NONE,
             newer: NONE,
             older_alike: NONE,
@@ -93,8 +95,41 @@ impl ModelRecord {
             registered_at: 0,
             user_data: UserData(std::ptr::null_mut()),
             schema: NONE,
-            has_extra: false,
         }
+    }
+
+    /// How many hold the model.
+    pub fn holders(&self) -> u32 {
+        self.held / HOLDER
+    }
+
+    /// Whether the registry alone holds it, and there is no [`Extra`] of it.
+    #[inline(always)]
+    pub fn is_held_once(&self) -> bool {
+        self.held == HOLDER
+    }
+
+    /// One more holds it.
+    #[inline(always)]
+    pub fn hold(&mut self) {
+        self.held += HOLDER;
+    }
+
+    /// One less holds it; gives whether that was the last one.
+    #[inline(always)]
+    pub fn let_go(&mut self) -> bool {
+        self.held -= HOLDER;
+        self.held < HOLDER
+    }
+
+    /// Whether there is an [`Extra`] of it.
+    #[inline(always)]
+    pub fn has_extra(&self) -> bool {
+        self.held & EXTRA != 0
+    }
+
+    fn note_extra(&mut self, has: bool) {
+        self.held = self.held & !EXTRA | u32::from(has);
     }
 
     /// The index of the model that stands next to it in some row.
@@ -305,7 +340,7 @@ impl State {
     /// What few models have, of one.
     #[inline(always)]
     pub fn extra(&self, model: u32) -> Option<&Extra> {
-        let has = self.models.get(model as usize).is_some_and(|record| record.has_extra);
+        let has = self.models.get(model as usize).is_some_and(|record| record.has_extra());
         if has { self.extras.get(&model) } else { None }
     }
 
@@ -325,13 +360,15 @@ impl State {
         if !has {
             self.extras.remove(&model);
         }
-        self.models[model as usize].has_extra = has;
+        self.models[model as usize].note_extra(has);
         changed
     }
 
     /// Takes out what few models have, of one.
     pub fn take_extra(&mut self, model: u32) -> Extra {
-        if std::mem::take(&mut self.models[model as usize].has_extra) {
+        let record = &mut self.models[model as usize];
+        if record.has_extra() {
+            record.note_extra(false);
             self.extras.remove(&model).unwrap_or_default()
         } else {
             Extra::default()

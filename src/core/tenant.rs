@@ -12,8 +12,9 @@ use super::partition::{GLOBAL, GLOBAL_INDEX};
 use super::registry::Locked;
 use super::state::NONE;
 
-/// How many entries of an index a clear takes back itself.
-const SMALL: usize = 64;
+/// How many places of an index a clear takes back itself, which have no pages of their own: more than later changes take back in a
+/// round of few models.
+const SMALL: usize = 2048;
 
 /// What is known of a tenant.
 #[derive(Clone, Debug, Default)]
