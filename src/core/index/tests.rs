@@ -121,6 +121,13 @@ impl Both {
         self.free.extend(std::mem::take(&mut self.models).into_values().flatten());
     }
 
+    fn shrink(&mut self) {
+        self.index.shrink(&mut self.counts, &self.changes);
+        for (table, entries) in [(&self.index.firsts, self.counts.firsts), (&self.index.rest, self.counts.rest)] {
+            assert!(table.places().len() <= entries * 16, "{} places for {entries}", table.places().len());
+        }
+    }
+
     fn reclaim(&mut self) {
         let mut steps = self.below(40);
         while let Some(old) = self.old.last_mut() {
@@ -176,7 +183,7 @@ fn the_index_tells_the_same_as_a_map() {
                 50..90 => both.take_any(),
                 90..94 => both.drop_partition(),
                 94 => both.clear(),
-                95 => both.index.shrink(&mut both.counts, &both.changes),
+                95 => both.shrink(),
                 _ => both.reclaim(),
             }
             both.check();
