@@ -2,7 +2,7 @@
 //!
 //! Where there are more owners than the caches have room for, a question waits for memory most of its time: for the
 //! owner's list, and a look-up for the name's place, its atom and its bytes as well, one after the other. Here each question
-//! takes a few steps, and each step is [`AHEAD`] questions behind the one before it: while one question is answered, the memory
+//! takes a few steps, and each step is eight questions behind the one before it: while one question is answered, the memory
 //! of the next ones is on its way, and what a step reads has arrived when it comes to it. What the steps before the answer
 //! read is a hint, which nobody relies on; the answer is that of a single call.
 
