@@ -91,8 +91,6 @@ mod memory {
         allocate(words)
     }
 
-    pub const BLOCK_BYTES: usize = 64 << 10;
-
     pub fn free(run: Words) {
         if run != Words::NONE {
             RUNS.with_borrow_mut(|runs| runs.free.push(run));

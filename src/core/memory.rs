@@ -242,7 +242,7 @@ impl Words {
 const SMALLEST_ORDER: u32 = 3;
 const ORDERS: usize = 32;
 /// Runs of fewer bytes are cut from blocks of this size; larger ones are mapped one by one.
-pub(super) const BLOCK_BYTES: usize = 64 << 10;
+const BLOCK_BYTES: usize = 64 << 10;
 
 struct FreeRuns {
     orders: [Vec<Words>; ORDERS],
