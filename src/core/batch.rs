@@ -85,10 +85,10 @@ fn list_alone(owner: u64, kind: u32, room: &mut [MaybeUninit<u64>]) -> (std::res
 
 /// What is noted of a look-up on its way that needs more than its owner's short list and one of few names.
 #[derive(Clone, Copy, Default)]
-struct Far {
+struct Far<'a> {
     names: Option<&'static Names>,
-    /// The name's hash.
-    hash: u64,
+    /// The name, hashed once for all steps.
+    wanted: Option<Wanted<'a>>,
     /// The atom that the name has, by the first place that the index has for it; 0 where it says nothing.
     likely: u32,
 }
@@ -106,7 +106,11 @@ pub fn look_up<'a>(
     const ANSWER: usize = 4;
     let mut flying = [None::<&List>; FLYING];
     let (mut any_far, mut far) = (false, [Far::default(); FLYING]);
-    let hash_of = |position| Wanted::new(name(position).unwrap_or_default()).hash();
+    let far_of = |registry: &'static Registry, position| Far {
+        names: Some(&registry.names),
+        wanted: name(position).ok().map(Wanted::new),
+        likely: 0,
+    };
     for time in 0..count + ANSWER * AHEAD {
         if time < count {
             soon(time);
@@ -119,9 +123,9 @@ pub fn look_up<'a>(
                 own.prefetch_atoms();
                 if registry.names.are_many() {
                     any_far = true;
-                    let hash = hash_of(position);
-                    registry.names.prefetch_place(hash);
-                    far[position % FLYING] = Far { names: Some(&registry.names), hash, likely: 0 };
+                    let question = far_of(registry, position);
+                    question.wanted.inspect(|wanted| registry.names.prefetch_place(wanted.hash()));
+                    far[position % FLYING] = question;
                 }
             }
         }
@@ -135,10 +139,10 @@ pub fn look_up<'a>(
                 && own.is_long()
                 && let Some((registry, _)) = place_of(owner(position))
             {
-                *question = Far { names: Some(&registry.names), hash: hash_of(position), likely: 0 };
+                *question = far_of(registry, position);
             }
-            if let Some(names) = question.names
-                && let Some(atom) = names.likely(question.hash)
+            if let Far { names: Some(names), wanted: Some(wanted), .. } = *question
+                && let Some(atom) = names.likely(wanted.hash())
             {
                 question.likely = atom;
                 names.prefetch_atom(atom);
@@ -149,7 +153,7 @@ pub fn look_up<'a>(
         }
         if any_far
             && let Some(position) = on_step(3, time, count)
-            && let Far { names: Some(names), likely: atom @ 1.., .. } = std::mem::take(&mut far[position % FLYING])
+            && let Far { names: Some(names), likely: atom @ 1.., .. } = far[position % FLYING]
         {
             names.prefetch_long(atom);
             if let Some(own) = flying[position % FLYING].filter(|own| own.is_long()) {
@@ -158,11 +162,14 @@ pub fn look_up<'a>(
         }
         if let Some(position) = on_step(ANSWER, time, count) {
             let owner = owner(position);
-            let (answer, name) = match name(position) {
-                Ok(name) => (quick::get(owner, kind, name).map_or_else(|| get_alone(owner, kind, name), Ok), name),
-                Err(error) => (Err(error.status()), &[][..]),
-            };
-            each(position, answer, name);
+            let known = if any_far { std::mem::take(&mut far[position % FLYING]).wanted } else { None };
+            match known.map_or_else(|| name(position).map(Wanted::new), Ok) {
+                Ok(wanted) => {
+                    let answer = quick::get(owner, kind, wanted);
+                    each(position, answer.map_or_else(|| get_alone(owner, kind, wanted.name()), Ok), wanted.name());
+                }
+                Err(error) => each(position, Err(error.status()), &[]),
+            }
         }
     }
 }

@@ -314,10 +314,14 @@ impl Entries {
         self.places().len() * FULL.0 / FULL.1
     }
 
+    /// How many places a table has at the least that is made for so many entries.
+    fn places_for(entries: usize) -> usize {
+        (entries * FULL.1 / FULL.0 + 1).max((entries * ROOMY).min(MOST_ROOMY))
+    }
+
     /// Moves the entries into a table for so many.
     fn rebuild(&self, changes: &Changes, entries: usize) -> Result<(), Status> {
-        let needed = entries * FULL.1 / FULL.0 + 1;
-        let new = if entries == 0 { Run::NONE } else { Run::allocate(needed.max((entries * ROOMY).min(MOST_ROOMY)))? };
+        let new = if entries == 0 { Run::NONE } else { Run::allocate(Entries::places_for(entries))? };
         let old = self.run();
         move_all(old.places(), new.places());
         let begun = changes.begin();
@@ -331,7 +335,7 @@ impl Entries {
 
     /// Gives back what there is room for without need.
     fn shrink(&self, changes: &Changes, entries: usize) {
-        if entries == 0 || entries * 8 <= self.places().len() {
+        if entries == 0 || Entries::places_for(entries) * 2 <= self.places().len() {
             // Without memory for a smaller one the table stays as it is.
             let _ = self.rebuild(changes, entries);
         }

@@ -259,8 +259,7 @@ impl List {
                 return Err(if head.valid < cleared { Miss::Emptied } else { Miss::Unbuilt });
             }
             let unasked = head.shape & UNASKED != 0;
-            // What an app's models live in takes the lock to tell, or a look at each of them.
-            if head.shape & GAPS != 0 || (unasked && head.shape & LONG != 0 && head.kind != DATA_SOURCE) {
+            if takes_lock(head.shape, head.kind) {
                 return Err(Miss::Unbuilt);
             }
             stamp.stamp = self.stamp.load(Ordering::Relaxed);
@@ -329,10 +328,9 @@ impl List {
         self.unchanged(version).then_some((Answer { count: used, unasked }, stamp))
     }
 
-    /// There is no answer where the list has to be built, or what an app's models live in has to be looked at.
     #[inline(never)]
     fn copy_long(&self, shape: u64, kind: u32, out: &mut [MaybeUninit<u64>]) -> Option<()> {
-        if shape & GAPS != 0 || (shape & UNASKED != 0 && kind != DATA_SOURCE) {
+        if takes_lock(shape, kind) {
             return None;
         }
         memory::copy(self.ids(shape).get(..(shape & USED) as usize)?, out);
@@ -823,6 +821,12 @@ impl List {
     }
 }
 
+/// Whether a list has to be built, or what the models of a long one of an app live in has to be looked at.
+#[inline(always)]
+fn takes_lock(shape: u64, kind: u32) -> bool {
+    shape & GAPS != 0 || (shape & UNASKED != 0 && shape & LONG != 0 && kind != DATA_SOURCE)
+}
+
 fn index_insert(index: &[AtomicU64], atom: u32, position: usize) {
     let place = probe(index, atom).find(|at| matches!(half(index, *at), EMPTY | GAP));
     if let Some(place) = place {
@@ -839,62 +843,8 @@ fn index_remove(index: &[AtomicU64], atom: u32, position: usize) {
     }
 }
 
-/// What many questions in one call ask the memory for before they are answered. What these read is a hint alone: a list
-/// that is being changed costs a wait, and never a wrong answer.
-impl List {
-    /// Asks for the lines of a list's block that a copy of it touches.
-    #[inline(always)]
-    pub fn prefetch(&self) {
-        memory::prefetch(&raw const self.version);
-        memory::prefetch(&raw const self.ids[INLINE - 1]);
-    }
-
-    /// Asks for the line of the block that has the names, and that says where longer lists lie.
-    #[inline(always)]
-    pub fn prefetch_atoms(&self) {
-        memory::prefetch(&raw const self.atoms);
-    }
-
-    /// Whether the entries lie outside of the block.
-    #[inline(always)]
-    pub fn is_long(&self) -> bool {
-        self.shape() & LONG != 0
-    }
-
-    /// Asks for the first lines of a long list; the machine sees by itself that the next ones follow.
-    #[inline(always)]
-    pub fn prefetch_long_ids(&self) {
-        for line in self.run(&self.long_ids).as_slice().chunks(memory::LINE_WORDS).take(FIRST_LINES) {
-            memory::prefetch(line.as_ptr());
-        }
-    }
-
-    /// Asks for the place where a long list's index would have this name.
-    #[inline(always)]
-    pub fn prefetch_long_place(&self, atom: u32) {
-        let index = self.run(&self.long_index).as_slice();
-        if let Some(word) = probe(index, atom).next().and_then(|place| index.get(place / 2)) {
-            memory::prefetch(word);
-        }
-    }
-
-    /// Asks for the entry of a long list that its index has at the first place for this name.
-    #[inline(always)]
-    pub fn prefetch_long_entry(&self, atom: u32) {
-        let index = self.run(&self.long_index).as_slice();
-        let Some(entry) = probe(index, atom).next().map(|place| half(index, place)) else { return };
-        let position = (entry as usize).wrapping_sub(1);
-        if let Some(word) = self.run(&self.long_atoms).as_slice().get(position / 2) {
-            memory::prefetch(word);
-        }
-        if let Some(id) = self.run(&self.long_ids).as_slice().get(position) {
-            memory::prefetch(id);
-        }
-    }
-}
-
-/// So many lines of a long list are asked for: then the machine's own prefetching has caught up.
-const FIRST_LINES: usize = 4;
+#[path = "list/ahead.rs"]
+mod ahead;
 #[cfg(all(test, not(loom)))]
 #[path = "list/tests.rs"]
 mod tests;

@@ -118,11 +118,37 @@ pub struct Wanted<'a> {
     hash: u64,
 }
 
+/// A name, hashed already or not.
+pub trait Name<'a> {
+    /// The name with its hash.
+    fn wanted(self) -> Wanted<'a>;
+}
+
+impl<'a> Name<'a> for Wanted<'a> {
+    #[inline(always)]
+    fn wanted(self) -> Wanted<'a> {
+        self
+    }
+}
+
+impl<'a> Name<'a> for &'a [u8] {
+    #[inline(always)]
+    fn wanted(self) -> Wanted<'a> {
+        Wanted::new(self)
+    }
+}
+
 impl<'a> Wanted<'a> {
     /// This name.
     #[inline(always)]
     pub fn new(name: &'a [u8]) -> Self {
         Wanted::under(&KEYS, name)
+    }
+
+    /// The name.
+    #[inline(always)]
+    pub fn name(self) -> &'a [u8] {
+        self.name
     }
 
     /// The hash.
@@ -239,9 +265,9 @@ impl Names {
 
     /// As [`Names::find`], if nobody is at the table; a name that no model has is no atom.
     #[inline(always)]
-    pub fn find_at_once(&self, name: &[u8]) -> Option<Option<Found>> {
+    pub fn find_at_once<'a>(&self, name: impl Name<'a>) -> Option<Option<Found>> {
         let moves = self.moves.load(Ordering::Acquire);
-        if let Some(found) = self.probe(Wanted::new(name)) {
+        if let Some(found) = self.probe(name.wanted()) {
             return Some(Some(found));
         }
         fence(Ordering::Acquire);

@@ -12,6 +12,7 @@ use super::handle::{self, MAX_USES, Parts};
 use super::list::{INLINE, List, Stamp};
 use super::memory;
 use super::model::Home;
+use super::names::Name;
 use super::owner::{index_of, locate};
 use super::partition::{GLOBAL, GLOBAL_INDEX};
 use super::query::StructureSearch;
@@ -28,9 +29,9 @@ pub fn list<const STAMPED: bool>(owner: u64, kind: u32, out: &mut [MaybeUninit<u
     Some((registry.count((list, answer)), stamp))
 }
 
-/// The handle of the owner's model of this name; 0 where it has none.
+/// The handle of the owner's model of this name, which may be hashed already; 0 where it has none.
 #[inline(always)]
-pub fn get(owner: u64, kind: u32, name: &[u8]) -> Option<u64> {
+pub fn get<'a>(owner: u64, kind: u32, name: impl Name<'a>) -> Option<u64> {
     let (registry, parts) = locate(owner).ok()?;
     let Some(found) = registry.names.find_at_once(name)? else {
         // Not in its list, which is much farther away than where all owners stand side by side.
