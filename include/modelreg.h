@@ -992,9 +992,9 @@ mreg_status mreg_owner_models_many(const mreg_owner *owners,
  * The models of many names that owners have: `models[i]` is the model of the name `names[i]` that `owners[i]` has,
  * `MREG_NULL` where it has none, which is no error.
  *
- * It answers as one `mreg_owner_get` for each would. Where there are more owners than the machine's caches have room for
- * it takes less time, often half: while one is answered, what the next ones need is on its way from memory. What lies in
- * the nearest cache single calls find faster.
+ * It answers as one `mreg_owner_get` for each would, in less time, often half of it where there are more owners than the
+ * machine's caches have room for: while one is answered, what the next ones need is on its way from memory. A name that is
+ * asked for many times is found soonest where each text of it has the same `data`.
  *
  * `owner_count` and `name_count` are equal; or one of them is 1, and that owner is asked for every name, or every owner
  * for that name. `models` has room for the larger number of them (for none, where the other one is 0). `kind` as in

@@ -54,6 +54,8 @@ fn check_lists(owners: &[u64], kind: u32) {
     }
 }
 
+fn done<T>(_: T) {}
+
 #[track_caller]
 fn check_found(owners: &[u64], kind: u32, names: &[String]) {
     let found = get_many(owners, kind, &texts(names)).expect("answers");
@@ -226,6 +228,62 @@ fn many_names_are_found_as_by_single_calls() {
 }
 
 #[test]
+fn names_at_one_address_are_told_apart_by_their_length_and_by_the_registry() {
+    let registries = [Registry::new(), Registry::new()];
+    // In the other order, so that the same name has another number.
+    let orders = [[1, 2, 3], [3, 1, 2]];
+    let whole = "NNNN";
+    let owners: Vec<u64> = (0..ASKED)
+        .map(|at| {
+            let (registry, order) = (&registries[at % 2], orders[at % 2]);
+            let owner = registry.app();
+            order.iter().for_each(|length| done(Model::of(&whole[..*length], owner).add(registry)));
+            owner
+        })
+        .collect();
+    for step in 1..5 {
+        let lengths: Vec<usize> = (0..ASKED).map(|at| 1 + at / 2 * step % 4).collect();
+        let names: Vec<mreg_text> = lengths.iter().map(|length| text(&whole[..*length])).collect();
+        let expected = owners.iter().zip(&lengths).map(|(owner, length)| get(*owner, ANY, &whole[..*length]));
+        let expected: Vec<(u64, i32)> = expected.map(|model| (model.expect("an answer"), OK)).collect();
+        assert_eq!(get_many(&owners, ANY, &names), Ok(expected));
+    }
+}
+
+/// So many names that they do not lie in the nearest caches: what is asked about them takes more steps.
+#[test]
+fn questions_about_few_names_and_about_many_spoil_each_other_no_answer() {
+    const OWNERS: usize = if cfg!(miri) { 2 } else { 500 };
+    let (few, many) = (Registry::new(), Registry::new());
+    let small = owner_of(&few, 5);
+    let large: Vec<u64> = (0..OWNERS).map(|_| many.app()).collect();
+    let name_in = |at: usize, number: usize| format!("Model {number} of owner {at}");
+    for (at, owner) in large.iter().enumerate() {
+        (0..10).for_each(|number| done(Model::of(&name_in(at, number), *owner).add(&many)));
+    }
+    for first in (0..=ASKED).step_by(STEP) {
+        let of = |at: usize| {
+            if at < first { (small, name(at % 6)) } else { (large[at % OWNERS], name_in(at % OWNERS, at % 11)) }
+        };
+        let (owners, names): (Vec<u64>, Vec<String>) = (0..ASKED).map(of).unzip();
+        check_found(&owners, ANY, &names);
+    }
+}
+
+#[test]
+fn one_long_list_among_short_ones_spoils_no_answer() {
+    let registry = Registry::new();
+    let (few, many) = (owner_of(&registry, 5), owner_of(&registry, 11));
+    let names: Vec<String> = (0..ASKED).map(|at| name(at % 12)).collect();
+    for at in (0..ASKED).step_by(STEP) {
+        let mut owners = vec![few; ASKED];
+        owners[at] = many;
+        check_lists(&owners, ANY);
+        check_found(&owners, ANY, &names);
+    }
+}
+
+#[test]
 fn a_name_that_cannot_be_one_spoils_no_other_answer() {
     let registry = Registry::new();
     let owner = registry.app();
@@ -341,8 +399,10 @@ fn beside_a_writer_what_stays_is_found_and_what_is_found_was_there() {
     let registry = Registry::new();
     let owner = registry.app();
     let stays = Model::of("A name that stays where it is", owner).add(&registry);
-    let names = [text("A name that stays where it is"), text("Replaced"), text("A name that comes and goes away")];
-    let names: Vec<mreg_text> = (0..15).map(|at| names[at % 3]).collect();
+    // The last two are never there together, so that one's number becomes the other's.
+    let comes = ["A name that comes and goes away", "Another that comes then and goes"];
+    let names = ["A name that stays where it is", "Replaced", comes[0], comes[1]].map(text);
+    let names: Vec<mreg_text> = (0..ASKED).map(|at| names[at % 4]).collect();
     let first = Model::of("Replaced", owner).add(&registry);
     let done = AtomicBool::new(false);
     // Pointers are no numbers to a thread.
@@ -353,22 +413,24 @@ fn beside_a_writer_what_stays_is_found_and_what_is_found_was_there() {
             let names = &names;
             while !done.load(Ordering::Relaxed) {
                 for (at, answer) in get_many(&[owner], ANY, &names.0).expect("answers").into_iter().enumerate() {
-                    match at % 3 {
+                    match at % 4 {
                         0 => assert_eq!(answer, (stays, OK)),
                         1 => assert_ne!(answer.0, 0, "one takes the other's place at once"),
                         _ => {}
                     }
-                    found.insert((at % 3, answer.0));
+                    found.insert((at % 4, answer.0));
                 }
             }
             found
         });
-        let mut made = HashSet::from([(0, stays), (1, first), (2, 0)]);
+        let mut made = HashSet::from([(0, stays), (1, first), (2, 0), (3, 0)]);
         for _ in 0..CHANGES {
             made.insert((1, Model::of("Replaced", owner).add(&registry)));
-            let comes = Model::of("A name that comes and goes away", owner).add(&registry);
-            made.insert((2, comes));
-            unregister(comes).expect("unregister");
+            for (at, name) in (2..).zip(comes) {
+                let model = Model::of(name, owner).add(&registry);
+                made.insert((at, model));
+                unregister(model).expect("unregister");
+            }
         }
         done.store(true, Ordering::Relaxed);
         (made, reader.join().expect("the reader ends well"))

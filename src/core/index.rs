@@ -481,7 +481,7 @@ impl Index {
     /// partition.
     #[inline(always)]
     pub fn spots(&self, key: u32, partition: u32) -> Spots {
-        let [firsts, rest] = [&self.firsts, &self.rest].map(Entries::places);
+        let (firsts, rest) = (self.firsts.places(), self.rest.places());
         Spots { firsts, rest, alone: self.wanted(key, NONE), here: self.wanted(key, partition) }
     }
 

@@ -12,7 +12,7 @@ use super::handle::{self, MAX_USES, Parts};
 use super::list::{INLINE, List, Stamp};
 use super::memory;
 use super::model::Home;
-use super::names::Name;
+use super::names::{Found, Name};
 use super::owner::{index_of, locate};
 use super::partition::{GLOBAL, GLOBAL_INDEX};
 use super::query::StructureSearch;
@@ -33,13 +33,23 @@ pub fn list<const STAMPED: bool>(owner: u64, kind: u32, out: &mut [MaybeUninit<u
 #[inline(always)]
 pub fn get<'a>(owner: u64, kind: u32, name: impl Name<'a>) -> Option<u64> {
     let (registry, parts) = locate(owner).ok()?;
-    let Some(found) = registry.names.find_at_once(name)? else {
-        // Not in its list, which is much farther away than where all owners stand side by side.
-        return registry.owners.get(parts.index)?.is_of(parts.generation).then_some(0);
-    };
+    let Some(found) = registry.names.find_at_once(name)? else { return get_nothing(registry, parts) };
+    get_found(registry, parts, kind, found)
+}
+
+/// As [`get`], of a name that was found before, if that is still there.
+#[inline(always)]
+pub fn get_found(registry: &Registry, parts: Parts, kind: u32, found: Found) -> Option<u64> {
     let list = registry.lists.get(parts.index)?;
     let model = list.find_at_once(parts.generation, kind, &registry.epoch, found.atom)?;
     found.still().then_some(model)
+}
+
+/// As [`get`], of a name that no model has.
+#[inline(always)]
+pub fn get_nothing(registry: &Registry, parts: Parts) -> Option<u64> {
+    // Not in its list, which is much farther away than where all owners stand side by side.
+    registry.owners.get(parts.index)?.is_of(parts.generation).then_some(0)
 }
 
 /// The model of this name in a registry, or in one tenant; there is no answer where there is no model.
