@@ -18,5 +18,8 @@ uint64_t floor_call(uint64_t handle);
 _Bool floor_check(uint64_t handle);
 /** Copies the ten ids of an entry. */
 size_t floor_copy(uint64_t handle, uint64_t *ids);
+/** One store, and one load that sees it. */
+void floor_set(_Bool full);
+_Bool floor_is_full(void);
 
 #endif

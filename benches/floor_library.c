@@ -9,6 +9,7 @@
 
 static uint64_t *generations;
 static uint64_t (*lists)[FLOOR_LIST];
+static _Alignas(128) _Bool is_full;
 
 void floor_open(size_t count)
 {
@@ -41,3 +42,7 @@ size_t floor_copy(uint64_t handle, uint64_t *ids)
     memcpy(ids, lists[handle - 1], sizeof lists[0]);
     return FLOOR_LIST;
 }
+
+void floor_set(_Bool full) { __atomic_store_n(&is_full, full, __ATOMIC_RELEASE); }
+
+_Bool floor_is_full(void) { return __atomic_load_n(&is_full, __ATOMIC_ACQUIRE); }
