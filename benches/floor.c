@@ -5,6 +5,8 @@
 #include "floor.h"
 #include "workload.h"
 
+#include <pthread.h>
+
 static void *create(void) { return need(malloc(1)); }
 
 static void destroy(void *self) { free(self); }
@@ -95,10 +97,44 @@ static void measure_visible(struct bench *bench)
     row(bench, "clear until visible", "ns", shortest);
 }
 
+enum { HAND_OVERS = 200000 };
+static _Alignas(128) size_t ball;
+
+static void throw_and_catch(size_t first)
+{
+    for (size_t turn = first; turn < HAND_OVERS; turn += 2) {
+        while (__atomic_load_n(&ball, __ATOMIC_ACQUIRE) != turn)
+            ;
+        __atomic_store_n(&ball, turn + 1, __ATOMIC_RELEASE);
+    }
+}
+
+static void *play(void *unused)
+{
+    pin(1);
+    throw_and_catch(1);
+    return unused;
+}
+
+/* What it takes until a line that the other core wrote is here: what a change of something that is read costs at least. */
+static void measure_line(struct bench *bench)
+{
+    pthread_t other;
+    uint64_t begun;
+    ball = 0;
+    must(pthread_create(&other, NULL, play, NULL) == 0, "there is a thread");
+    begun = now();
+    throw_and_catch(0);
+    pthread_join(other, NULL);
+    row(bench, "line from the other core", "ns", (double)(now() - begun) / HAND_OVERS);
+}
+
 void measure_extra(struct bench *bench)
 {
-    if (two_cores(bench))
+    if (two_cores(bench)) {
         measure_visible(bench);
+        measure_line(bench);
+    }
     walk_over(bench, bench->owner_count);
     row(bench, "call", "ns", per_operation(bench, call_all, handle_count));
     row(bench, "owner valid", "ns", per_operation(bench, check_all, handle_count));

@@ -70,6 +70,8 @@ mod memory {
     }
 
     pub fn prefetch<T>(_: *const T) {}
+
+    pub fn prefetch_to_write<T>(_: *const T) {}
 }
 
 #[path = "../src/core/list.rs"]

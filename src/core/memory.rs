@@ -501,3 +501,15 @@ pub fn prefetch<T>(address: *const T) {
         _mm_prefetch::<_MM_HINT_T0>(address.cast());
     }
 }
+
+/// As [`prefetch`], for a line that is about to be written: it is taken from the other cores at once, which would otherwise be asked
+/// twice where one of them reads it.
+#[inline(always)]
+#[allow(unused_variables)]
+pub fn prefetch_to_write<T>(address: *const T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a hint, as in `prefetch`; processors of this kind that do not know it take it for one that does nothing.
+    unsafe {
+        std::arch::asm!("prefetchw byte ptr [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
+    }
+}

@@ -112,7 +112,7 @@ pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option
     let (of, Parts { index: owner, generation, .. }) =
         locate(if of_source { new.data_source } else { new.app }).ok()?;
     let (list, slot) = (registry.lists.get(owner)?, registry.owners.get(owner)?);
-    list.prefetch();
+    list.prefetch_to_write();
     list.prefetch_atoms();
     memory::prefetch(slot);
     let found = registry.names.find_at_once(new.name)??;

@@ -14,6 +14,13 @@ impl List {
         memory::prefetch(&raw const self.ids[INLINE - 1]);
     }
 
+    /// As [`List::prefetch`], for a change.
+    #[inline(always)]
+    pub fn prefetch_to_write(&self) {
+        memory::prefetch_to_write(&raw const self.version);
+        memory::prefetch_to_write(&raw const self.ids[INLINE - 1]);
+    }
+
     /// Asks for the line of the block that has the names, and that says where longer lists lie.
     #[inline(always)]
     pub fn prefetch_atoms(&self) {
