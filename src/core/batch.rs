@@ -239,7 +239,7 @@ fn look_up_far<'a>(
                 *question = far_of(registry, position);
             }
             if let Far { names: Some(names), wanted: Some(wanted), .. } = *question
-                && let Some(atom) = names.likely(wanted.hash())
+                && let Some(atom) = names.likely(wanted)
             {
                 question.likely = atom;
                 names.prefetch_atom(atom);

@@ -434,6 +434,46 @@ pub fn position_of_ten(among: &[AtomicU32; 10], used: usize, wanted: u32) -> Opt
 /// How many words a cache line has.
 pub const LINE_WORDS: usize = 8;
 
+/// Which words of a line have this upper half, a bit for each, while others may be changing them. All are compared at once, as in
+/// [`position_of_ten`].
+#[inline(always)]
+pub fn alike_in_line(line: &[AtomicU64; LINE_WORDS], upper: u32) -> u32 {
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+    {
+        let mut alike = upper;
+        // SAFETY: reads the eight words of `line`, with loads as in `copy_ten`.
+        unsafe {
+            std::arch::asm!(
+                "movd {w}, {alike:e}",
+                "pshufd {w}, {w}, 0",
+                "movdqu {a}, xmmword ptr [{line}]",
+                "movdqu {b}, xmmword ptr [{line} + 16]",
+                "shufps {a}, {b}, 0xDD",
+                "movdqu {b}, xmmword ptr [{line} + 32]",
+                "movdqu {c}, xmmword ptr [{line} + 48]",
+                "shufps {b}, {c}, 0xDD",
+                "pcmpeqd {a}, {w}",
+                "pcmpeqd {b}, {w}",
+                "packssdw {a}, {b}",
+                "packsswb {a}, {a}",
+                "pmovmskb {alike:e}, {a}",
+                line = in(reg) line.as_ptr(),
+                alike = inout(reg) alike,
+                w = out(xmm_reg) _,
+                a = out(xmm_reg) _,
+                b = out(xmm_reg) _,
+                c = out(xmm_reg) _,
+                options(nostack, preserves_flags, readonly),
+            );
+        }
+        alike & ((1 << LINE_WORDS) - 1)
+    }
+    #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
+    (0..)
+        .zip(line)
+        .fold(0, |alike, (at, word)| alike | u32::from((word.load(Ordering::Relaxed) >> 32) as u32 == upper) << at)
+}
+
 /// Copies the whole lines' worth of words, both of the same length; gives how many words that were.
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 #[inline(always)]

@@ -16,7 +16,7 @@ use crate::error::Status;
 
 use super::handle::MAX_SLOTS;
 use super::list::RETRIES;
-use super::memory::{self, Atomics, Table, Words};
+use super::memory::{self, Atomics, LINE_WORDS, Table, Words};
 use super::short;
 
 /// The longest name, in bytes.
@@ -73,7 +73,8 @@ pub enum Lookup {
 /// The part of the name table that anyone may read.
 pub struct Names {
     atoms: Table<Atom>,
-    /// A hash table with open addressing: each word has 32 bits of the hash and the atom; 0 is empty.
+    /// A hash table of cache lines: each word has 32 bits of the hash and the atom; 0 is empty. A name stands in the place of its
+    /// hash; or in the first one of that line that was empty, or where none was, in the next line that had one.
     index: AtomicU64,
     /// Odd while the index is being moved to a larger run.
     moves: AtomicU64,
@@ -97,7 +98,11 @@ pub struct NameCounts {
     long_bytes: usize,
 }
 
-const GAP: u64 = u32::MAX as u64;
+/// The place of a name that went: no atom is so high.
+const GAP: u64 = u64::MAX;
+/// A small index has so many places for each name when it is made: nearly each then stands where it is looked for first.
+const ROOMY: usize = 8;
+const MOST_ROOMY: usize = 1 << 10;
 /// Half of the versions are above it.
 const HIGHEST_FLOOR: u32 = u32::MAX / 2;
 
@@ -157,6 +162,12 @@ impl<'a> Wanted<'a> {
         self.hash
     }
 
+    /// What an entry has of the hash.
+    #[inline(always)]
+    fn upper(self) -> u32 {
+        (self.hash >> 32) as u32
+    }
+
     #[inline(always)]
     fn under(key: &ahash::RandomState, name: &'a [u8]) -> Self {
         let short = short::pack(name);
@@ -209,9 +220,14 @@ impl Atom {
 
     #[inline(never)]
     fn is_long(&self, name: &[u8]) -> bool {
-        let words = self.long().as_slice().get(..name.len().div_ceil(8));
-        let equal = |(at, word): (usize, &AtomicU64)| word.load(Ordering::Relaxed) == word_at(name, at);
-        words.is_some_and(|words| words.iter().enumerate().all(equal))
+        let (whole, rest) = name.as_chunks::<8>();
+        let Some((words, last)) = self.long().as_slice().split_at_checked(whole.len()) else { return false };
+        let mut pairs = whole.iter().zip(words);
+        let equal = pairs.all(|(bytes, word)| word.load(Ordering::Relaxed) == u64::from_le_bytes(*bytes));
+        // What is left stands at the end of the last eight bytes.
+        let end =
+            name.last_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes).unbounded_shr(64 - 8 * rest.len() as u32));
+        equal && (rest.is_empty() || last.first().is_some_and(|word| word.load(Ordering::Relaxed) == end))
     }
 
     #[inline(always)]
@@ -277,19 +293,38 @@ impl Names {
     #[inline(always)]
     fn probe(&self, wanted: Wanted<'_>) -> Option<Found> {
         let index = self.run().as_slice();
-        for at in places(wanted.hash, index.len()) {
-            let entry = index[at].load(Ordering::Acquire);
-            if entry == 0 {
-                break;
+        // Most stand where they are looked for first, and no place that was filled becomes empty again. What else is in the line is
+        // compared at once, as where a name stands in it is by chance.
+        let entry = index.get(home(wanted.hash, index))?.load(Ordering::Acquire);
+        if (entry >> 32) as u32 == wanted.upper()
+            && let Some(found) = self.found(entry, wanted)
+        {
+            return Some(found);
+        }
+        if entry == 0 {
+            return None;
+        }
+        for line in lines(wanted.hash, index) {
+            let mut alike = memory::alike_in_line(line, wanted.upper());
+            while alike != 0 {
+                let entry = line[alike.trailing_zeros() as usize % LINE_WORDS].load(Ordering::Acquire);
+                if let Some(found) = self.found(entry, wanted) {
+                    return Some(found);
+                }
+                alike &= alike - 1;
             }
-            if entry >> 32 == wanted.hash >> 32
-                && let Some(slot) = self.atoms.get(entry as u32)
-                && let Some(version) = slot.is(wanted)
-            {
-                return Some(Found { atom: entry as u32, version, slot });
+            if has_room(line) {
+                break;
             }
         }
         None
+    }
+
+    /// The atom of an entry, if it stands for this name.
+    #[inline(always)]
+    fn found(&self, entry: u64, wanted: Wanted<'_>) -> Option<Found> {
+        let slot = self.atoms.get(entry as u32)?;
+        Some(Found { atom: entry as u32, version: slot.is(wanted)?, slot })
     }
 
     /// Hands the bytes of an atom's name to `each`, in pieces. Whoever calls this without the lock has to find out
@@ -303,25 +338,22 @@ impl Names {
 
 /// What many questions in one call ask the memory for before they are answered. What these read is a hint alone.
 impl Names {
-    #[inline(always)]
-    fn place(&self, hash: u64) -> Option<&'static AtomicU64> {
-        let index = self.run().as_slice();
-        index.get(places(hash, index.len()).next()?)
-    }
-
-    /// Asks for the place of the index where the name with this hash would be.
+    /// Asks for the line of the index where the name with this hash would be.
     #[inline(always)]
     pub fn prefetch_place(&self, hash: u64) {
-        if let Some(place) = self.place(hash) {
+        let index = self.run().as_slice();
+        if let Some(place) = index.get(home(hash, index)) {
             memory::prefetch(place);
         }
     }
 
-    /// The atom that the index has at the first place for the name with this hash, where that may be the name's.
+    /// The atom that may be the name's, by the line of the index where it would be.
     #[inline(always)]
-    pub fn likely(&self, hash: u64) -> Option<u32> {
-        let entry = self.place(hash)?.load(Ordering::Relaxed);
-        (entry >> 32 == hash >> 32).then_some(entry as u32)
+    pub fn likely(&self, wanted: Wanted<'_>) -> Option<u32> {
+        let line = lines(wanted.hash, self.run().as_slice()).next()?;
+        let alike = memory::alike_in_line(line, wanted.upper());
+        let entry = line.get(alike.trailing_zeros() as usize)?;
+        Some(entry.load(Ordering::Relaxed) as u32)
     }
 
     /// Whether there are so many names that they do not all lie in the second cache.
@@ -472,13 +504,9 @@ impl Names {
         let Some(slot) = self.atoms.get(atom) else { return };
         let hash = self.hash_of(atom);
         let index = self.run();
-        let wanted = (hash >> 32) << 32 | u64::from(atom);
-        for at in places(hash, index.len()) {
-            let place = &index.as_slice()[at];
-            if place.load(Ordering::Relaxed) == wanted {
-                place.store(GAP, Ordering::Release);
-                break;
-            }
+        let is_its = |place: &&AtomicU64| place.load(Ordering::Relaxed) == entry_of(hash, atom);
+        if let Some(place) = lines(hash, index.as_slice()).flatten().find(is_its) {
+            place.store(GAP, Ordering::Release);
         }
         slot.version.store(slot.version.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         fence(Ordering::Release);
@@ -531,7 +559,8 @@ impl Names {
         if (counts.filled as usize + 1) * 3 <= old.len() * 2 {
             return Ok(());
         }
-        let new = memory::allocate((counts.live as usize + 1) * 2)?;
+        let names = counts.live as usize + 1;
+        let new = memory::allocate((names * 2).max((names * ROOMY).min(MOST_ROOMY)).max(LINE_WORDS))?;
         for entry in old.as_slice() {
             let entry = entry.load(Ordering::Relaxed);
             if entry != 0 && entry != GAP {
@@ -562,18 +591,36 @@ impl NameCounts {
     }
 }
 
-/// The places where a name with this hash may stand, in the order in which they are looked at: by the upper bits, which every
-/// entry has, so that the table grows without hashing a name again.
+/// The place where a name with this hash is looked for first: by the upper bits, which every entry has, so that the table grows
+/// without hashing a name again.
 #[inline(always)]
-fn places(hash: u64, count: usize) -> impl Iterator<Item = usize> {
-    let first = if count == 0 { 0 } else { (hash >> (64 - count.trailing_zeros())) as usize };
-    (first..first + count).map(move |at| at & count.wrapping_sub(1))
+fn home(hash: u64, index: &[AtomicU64]) -> usize {
+    // Of no place, or of one, it takes no bit of the hash.
+    (hash >> 1 >> (63 - index.len().max(1).trailing_zeros())) as usize
+}
+
+/// The lines where it may stand, in the order in which they are looked at.
+#[inline(always)]
+fn lines(hash: u64, index: &[AtomicU64]) -> impl Iterator<Item = &[AtomicU64; LINE_WORDS]> {
+    let (lines, _) = index.as_chunks::<LINE_WORDS>();
+    let first = home(hash, index) / LINE_WORDS;
+    (first..first + lines.len()).map(move |at| &lines[at & lines.len().wrapping_sub(1)])
+}
+
+/// Whether a search ends with a line.
+#[inline(always)]
+fn has_room(line: &[AtomicU64; LINE_WORDS]) -> bool {
+    memory::alike_in_line(line, 0) != 0 && line.iter().any(|place| place.load(Ordering::Acquire) == 0)
+}
+
+fn entry_of(hash: u64, atom: u32) -> u64 {
+    (hash >> 32) << 32 | u64::from(atom)
 }
 
 fn insert(index: &[AtomicU64], hash: u64, atom: u32) {
-    let free = places(hash, index.len()).find(|at| index[*at].load(Ordering::Relaxed) == 0);
-    if let Some(at) = free {
-        index[at].store((hash >> 32) << 32 | u64::from(atom), Ordering::Release);
+    let mut places = index.get(home(hash, index)).into_iter().chain(lines(hash, index).flatten());
+    if let Some(place) = places.find(|place| place.load(Ordering::Relaxed) == 0) {
+        place.store(entry_of(hash, atom), Ordering::Release);
     }
 }
 
@@ -583,7 +630,7 @@ mod tests {
 
     /// How many names are made to collide, and in how many bits: no fewer than the places of a table of so many names have.
     const CRAFTED: usize = 160;
-    const BITS: u32 = 8;
+    const BITS: u32 = 9;
 
     /// Names whose hashes under this key agree in the upper bits, which are where a table begins to look.
     fn crafted(key: &ahash::RandomState) -> Vec<String> {
@@ -593,13 +640,15 @@ mod tests {
         all().filter(|name| Some(hash(name)) == wanted).take(CRAFTED).collect()
     }
 
-    /// How many places past the first one have to be looked at, to find each of the names once.
+    /// How many lines past the first one have to be looked at, to find each of the names once.
     fn steps(index: &[AtomicU64], hashes: &[u64]) -> usize {
-        let mask = index.len() - 1;
-        let first = |hash| places(hash, index.len()).next().unwrap_or(0);
+        let mask = index.len() / LINE_WORDS - 1;
+        let first = |hash| home(hash, index) / LINE_WORDS;
         let entries = index.iter().map(|entry| entry.load(Ordering::Relaxed)).enumerate();
-        let taken = entries.filter(|(_, entry)| *entry != 0);
-        taken.map(|(place, entry)| place.wrapping_sub(first(hashes[entry as u32 as usize - 1])) & mask).sum()
+        let taken = entries.filter(|(_, entry)| *entry != 0 && *entry != GAP);
+        taken
+            .map(|(place, entry)| (place / LINE_WORDS).wrapping_sub(first(hashes[entry as u32 as usize - 1])) & mask)
+            .sum()
     }
 
     #[test]
@@ -622,11 +671,74 @@ mod tests {
         let theirs: Vec<u64> = names.iter().map(|name| Wanted::under(&known, name.as_bytes()).hash).collect();
         theirs.iter().zip(1..).for_each(|(hash, atom)| insert(&attacked, *hash, atom));
         let (slow, quick) = (steps(&attacked, &theirs), steps(index, &ours));
-        assert_eq!(slow, CRAFTED * (CRAFTED - 1) / 2, "all begin at one place");
+        assert_eq!(slow, (0..CRAFTED).map(|before| before / LINE_WORDS).sum::<usize>(), "all begin at one place");
         // Under a key that they were not made for there are about as many steps as names, far from this bound.
         assert!(quick * 10 < slow, "{quick} steps under the process's key, {slow} under the known one");
 
         atoms.into_iter().for_each(|atom| NAMES.release(&mut counts, atom));
+    }
+
+    /// Nearly two thirds full, so that there are names in lines behind their own.
+    #[test]
+    fn names_are_found_wherever_they_stand_and_none_that_went() {
+        static NAMES: Names = Names::new();
+        let count = if cfg!(miri) { 41 } else { 1_300 };
+        let mut counts = NameCounts::default();
+        let names: Vec<String> = (0..count).map(|number| format!("{number}{}", "n".repeat(number % 40))).collect();
+        let hashes: Vec<u64> = names.iter().map(|name| Wanted::new(name.as_bytes()).hash).collect();
+        let known = |name: &String| match NAMES.find(name.as_bytes()) {
+            Lookup::Known(found) => Some(found.atom),
+            Lookup::Unknown => None,
+            Lookup::Contended => panic!("nobody writes"),
+        };
+        let mut atoms = vec![0; count];
+        for round in 0..3 {
+            for (at, name) in names.iter().enumerate().filter(|(at, _)| round == 0 || at % 3 == round) {
+                assert_eq!(known(name), None, "{name}");
+                atoms[at] = NAMES.intern(&mut counts, name.as_bytes()).expect("there is memory");
+            }
+            let expected: Vec<Option<u32>> = atoms.iter().map(|atom| Some(*atom)).collect();
+            assert_eq!(names.iter().map(known).collect::<Vec<_>>(), expected);
+            let behind = steps(NAMES.run().as_slice(), &hashes_by_atom(&hashes, &atoms));
+            assert!(behind > 0 || round > 0 || cfg!(miri), "no name stands behind its line");
+            for (at, name) in names.iter().enumerate().filter(|(at, _)| at % 3 == round + 1) {
+                NAMES.release(&mut counts, atoms[at]);
+                assert_eq!(known(name), None, "{name}");
+            }
+            let entries = NAMES.run().as_slice().iter().map(|place| place.load(Ordering::Relaxed));
+            assert_eq!(entries.filter(|entry| *entry != 0 && *entry != GAP).count(), counts.live as usize);
+            let left = |at: usize| (at % 3 != round + 1).then_some(atoms[at]);
+            assert_eq!(names.iter().map(known).collect::<Vec<_>>(), (0..count).map(left).collect::<Vec<_>>());
+        }
+        atoms.into_iter().for_each(|atom| NAMES.release(&mut counts, atom));
+        assert!(NAMES.run().is_empty(), "without names there is no index");
+    }
+
+    /// Whatever their hashes are: two may be equal.
+    #[test]
+    fn names_are_compared_to_the_last_byte() {
+        static NAMES: Names = Names::new();
+        let mut counts = NameCounts::default();
+        for length in 1..=if cfg!(miri) { 34 } else { 70 } {
+            let name: Vec<u8> = (0..length).map(|at| b'a' + at % 26).collect();
+            let atom = NAMES.intern(&mut counts, &name).expect("there is memory");
+            let slot = NAMES.atoms.get(atom).expect("its slot");
+            assert!(slot.is(Wanted::new(&name)).is_some(), "{length} bytes");
+            assert!(slot.is(Wanted::new(&name[1..])).is_none(), "one of {length} bytes less");
+            for at in 0..name.len() {
+                let mut other = name.clone();
+                other[at] ^= 0x80;
+                assert!(slot.is(Wanted::new(&other)).is_none(), "{length} bytes, another one at {at}");
+            }
+            NAMES.release(&mut counts, atom);
+        }
+    }
+
+    /// The hashes in the order of the atoms.
+    fn hashes_by_atom(hashes: &[u64], atoms: &[u32]) -> Vec<u64> {
+        let mut by_atom = vec![0; atoms.len()];
+        atoms.iter().zip(hashes).for_each(|(atom, hash)| by_atom[*atom as usize - 1] = *hash);
+        by_atom
     }
 
     #[test]
