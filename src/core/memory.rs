@@ -479,38 +479,84 @@ pub fn alike_in_line(line: &[AtomicU64; LINE_WORDS], upper: u32) -> u32 {
 #[inline(always)]
 fn copy_lines(from: &[AtomicU64], to: &mut [MaybeUninit<u64>]) -> usize {
     let whole = from.len() / LINE_WORDS * LINE_WORDS;
-    let mut lines = from.len() / LINE_WORDS;
-    if lines > 0 {
-        // SAFETY: reads `lines` times eight words of `from` and writes as many of `to`, which both have. The loads are as in
-        // `copy_ten`.
-        unsafe {
-            std::arch::asm!(
-                "2:",
-                "movdqu {a}, xmmword ptr [{from}]",
-                "movdqu {b}, xmmword ptr [{from} + 16]",
-                "movdqu {c}, xmmword ptr [{from} + 32]",
-                "movdqu {d}, xmmword ptr [{from} + 48]",
-                "movdqu xmmword ptr [{to}], {a}",
-                "movdqu xmmword ptr [{to} + 16], {b}",
-                "movdqu xmmword ptr [{to} + 32], {c}",
-                "movdqu xmmword ptr [{to} + 48], {d}",
-                "add {from}, 64",
-                "add {to}, 64",
-                "dec {lines}",
-                "jne 2b",
-                from = inout(reg) from.as_ptr() => _,
-                to = inout(reg) to.as_mut_ptr() => _,
-                lines = inout(reg) lines,
-                a = out(xmm_reg) _,
-                b = out(xmm_reg) _,
-                c = out(xmm_reg) _,
-                d = out(xmm_reg) _,
-                options(nostack),
-            );
-        }
+    let (from, to) = (&from[..whole], &mut to[..whole]);
+    // Half the instructions, so that the machine sees twice as far ahead: 0.6 of the time where what is copied is in no near cache.
+    if whole > 0 && std::arch::is_x86_feature_detected!("avx") {
+        // SAFETY: the processor has AVX, and there are as many words in both, at least a line of them.
+        unsafe { copy_by_halves(from, to) };
+    } else if whole > 0 {
+        // SAFETY: as above.
+        unsafe { copy_by_quarters(from, to) };
     }
-    debug_assert_eq!(lines, 0);
     whole
+}
+
+/// Copies half a line at a time.
+///
+/// # Safety
+/// The processor has AVX. Both have the same number of words, whole lines, and not none.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+#[inline(always)]
+unsafe fn copy_by_halves(from: &[AtomicU64], to: &mut [MaybeUninit<u64>]) {
+    // From the end, so that one number counts up to 0 for both.
+    let mut at = -(size_of_val(from) as isize);
+    // SAFETY: reads the words of `from` and writes those of `to`. A load of 32 bytes is to its aligned words what one of 16 is in
+    // `copy_ten`. Nobody keeps anything in the upper halves of the registers over a call (System V ABI, 3.2.1), and code for any
+    // x86-64, as this is, does not use them.
+    unsafe {
+        std::arch::asm!(
+            "2:",
+            "vmovdqu ymm0, ymmword ptr [{from} + {at}]",
+            "vmovdqu ymm1, ymmword ptr [{from} + {at} + 32]",
+            "vmovdqu ymmword ptr [{to} + {at}], ymm0",
+            "vmovdqu ymmword ptr [{to} + {at} + 32], ymm1",
+            "add {at}, 64",
+            "jne 2b",
+            "vzeroupper",
+            from = in(reg) from.as_ptr_range().end,
+            to = in(reg) to.as_mut_ptr_range().end,
+            at = inout(reg) at,
+            out("xmm0") _,
+            out("xmm1") _,
+            options(nostack),
+        );
+    }
+    debug_assert_eq!(at, 0);
+}
+
+/// Copies a quarter of a line at a time.
+///
+/// # Safety
+/// Both have the same number of words, whole lines, and not none.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+#[inline(always)]
+unsafe fn copy_by_quarters(from: &[AtomicU64], to: &mut [MaybeUninit<u64>]) {
+    let mut at = -(size_of_val(from) as isize);
+    // SAFETY: as in `copy_by_halves`, with loads as in `copy_ten`.
+    unsafe {
+        std::arch::asm!(
+            "2:",
+            "movdqu {a}, xmmword ptr [{from} + {at}]",
+            "movdqu {b}, xmmword ptr [{from} + {at} + 16]",
+            "movdqu {c}, xmmword ptr [{from} + {at} + 32]",
+            "movdqu {d}, xmmword ptr [{from} + {at} + 48]",
+            "movdqu xmmword ptr [{to} + {at}], {a}",
+            "movdqu xmmword ptr [{to} + {at} + 16], {b}",
+            "movdqu xmmword ptr [{to} + {at} + 32], {c}",
+            "movdqu xmmword ptr [{to} + {at} + 48], {d}",
+            "add {at}, 64",
+            "jne 2b",
+            from = in(reg) from.as_ptr_range().end,
+            to = in(reg) to.as_mut_ptr_range().end,
+            at = inout(reg) at,
+            a = out(xmm_reg) _,
+            b = out(xmm_reg) _,
+            c = out(xmm_reg) _,
+            d = out(xmm_reg) _,
+            options(nostack),
+        );
+    }
+    debug_assert_eq!(at, 0);
 }
 
 #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
@@ -551,5 +597,50 @@ pub fn prefetch_to_write<T>(address: *const T) {
     // SAFETY: a hint, as in `prefetch`; processors of this kind that do not know it take it for one that does nothing.
     unsafe {
         std::arch::asm!("prefetchw byte ptr [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Copies of every length, each in a room that is a word too large at either end.
+    fn check(copy: impl Fn(&[AtomicU64], &mut [MaybeUninit<u64>]), lengths: impl Iterator<Item = usize>) {
+        for length in lengths {
+            let from: Vec<AtomicU64> = (1..=length as u64).map(AtomicU64::new).collect();
+            let mut to = vec![MaybeUninit::new(0); length + 2];
+            copy(&from, &mut to[1..=length]);
+            // SAFETY: all of it was written when it was made.
+            let copied: Vec<u64> = to.iter().map(|word| unsafe { word.assume_init() }).collect();
+            let expected: Vec<u64> = std::iter::once(0).chain(1..=length as u64).chain([0]).collect();
+            assert_eq!(copied, expected);
+        }
+    }
+
+    #[test]
+    fn copies_are_whole_and_go_no_further() {
+        check(copy, 0..if cfg!(miri) { 20 } else { 300 });
+    }
+
+    /// Whichever of the two this machine takes by itself.
+    #[test]
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+    fn lines_are_copied_by_halves_and_by_quarters() {
+        let lines = || (1..40).map(|lines| lines * LINE_WORDS);
+        // SAFETY: whole lines, and not none.
+        check(|from, to| unsafe { copy_by_quarters(from, to) }, lines());
+        if std::arch::is_x86_feature_detected!("avx") {
+            // SAFETY: the processor has AVX, and as above.
+            check(|from, to| unsafe { copy_by_halves(from, to) }, lines());
+        }
+    }
+
+    #[test]
+    fn the_words_of_a_line_that_are_alike_are_told_by_their_upper_halves() {
+        for places in 0..1_u32 << LINE_WORDS {
+            let word = |at: usize| if places & 1 << at == 0 { 8 << 32 | 7 } else { 7 << 32 | at as u64 };
+            let line: [AtomicU64; LINE_WORDS] = std::array::from_fn(|at| AtomicU64::new(word(at)));
+            assert_eq!(alike_in_line(&line, 7), places);
+        }
     }
 }
