@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use modelreg::capi::*;
 
-const ROUNDS: usize = if cfg!(miri) { 12 } else { 3000 };
+const ROUNDS: usize = if cfg!(miri) { 8 } else { 3000 };
 const READERS: usize = if cfg!(miri) { 1 } else { 3 };
 
 fn text(text: &str) -> mreg_text {
@@ -206,6 +206,7 @@ fn readers_beside_every_kind_of_change() {
 fn readers_of_what_outlives_drops_of_a_tenant() {
     // More than are taken out one by one.
     const MANY: usize = 70;
+    const DROPS: usize = if cfg!(miri) { 2 } else { 300 };
     let registry = registry();
     let app = owner(registry, MREG_KIND_APP);
     let (status, stays) = register_as(registry, "Short", |options| options.app = app);
@@ -230,7 +231,7 @@ fn readers_of_what_outlives_drops_of_a_tenant() {
                 }
             });
         }
-        for round in 0..ROUNDS.div_ceil(10) {
+        for round in 0..DROPS {
             for number in 0..MANY {
                 let name = if number == 0 { "Short".to_owned() } else { format!("Another much longer name, {number}") };
                 let (status, model) = register_as(registry, &name, |options| options.tenant = text("north"));
