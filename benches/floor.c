@@ -80,21 +80,10 @@ static void walk_end(void)
     floor_close();
 }
 
-static void clear_all(struct bench *bench) { bench->with->clear(bench->self); }
-
-/* What one store takes to be seen, and to read the clock: the shortest of some, as for the others. */
-static void measure_visible(struct bench *bench)
+static void fill(struct bench *bench)
 {
-    double shortest = 1e18;
-    bench->walk_length = 4096;
-    for (int at = 0; at < 5; at++) {
-        double visible;
-        floor_set(1);
-        visible = until_empty(bench, clear_all);
-        if (visible < shortest)
-            shortest = visible;
-    }
-    row(bench, "clear until visible", "ns", shortest);
+    (void)bench;
+    floor_set(1);
 }
 
 enum { HAND_OVERS = 200000 };
@@ -132,7 +121,8 @@ static void measure_line(struct bench *bench)
 void measure_extra(struct bench *bench)
 {
     if (two_cores(bench)) {
-        measure_visible(bench);
+        bench->walk_length = 4096;
+        measure_clear(bench, fill);
         measure_line(bench);
     }
     walk_over(bench, bench->owner_count);

@@ -75,6 +75,8 @@ bool pin(int core);
 bool two_cores(const struct bench *bench);
 /** Nanoseconds from a change that empties all lists to the first empty answer that another thread gets. */
 double until_empty(struct bench *bench, void (*change)(struct bench *bench));
+/** Measures that for a clear of what `fill` puts there. */
+void measure_clear(struct bench *bench, void (*fill)(struct bench *bench));
 
 void check_behaviour(const struct implementation *with);
 void check_filled(struct bench *bench);

@@ -54,8 +54,6 @@ fn check_lists(owners: &[u64], kind: u32) {
     }
 }
 
-fn done<T>(_: T) {}
-
 #[track_caller]
 fn check_found(owners: &[u64], kind: u32, names: &[String]) {
     let found = get_many(owners, kind, &texts(names)).expect("answers");
@@ -237,7 +235,9 @@ fn names_at_one_address_are_told_apart_by_their_length_and_by_the_registry() {
         .map(|at| {
             let (registry, order) = (&registries[at % 2], orders[at % 2]);
             let owner = registry.app();
-            order.iter().for_each(|length| done(Model::of(&whole[..*length], owner).add(registry)));
+            for length in order {
+                Model::of(&whole[..length], owner).add(registry);
+            }
             owner
         })
         .collect();
@@ -259,7 +259,9 @@ fn questions_about_few_names_and_about_many_spoil_each_other_no_answer() {
     let large: Vec<u64> = (0..OWNERS).map(|_| many.app()).collect();
     let name_in = |at: usize, number: usize| format!("Model {number} of owner {at}");
     for (at, owner) in large.iter().enumerate() {
-        (0..10).for_each(|number| done(Model::of(&name_in(at, number), *owner).add(&many)));
+        for number in 0..10 {
+            Model::of(&name_in(at, number), *owner).add(&many);
+        }
     }
     for first in (0..=ASKED).step_by(STEP) {
         let of = |at: usize| {

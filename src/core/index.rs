@@ -215,6 +215,12 @@ const FULL: (usize, usize) = (4, 5);
 /// always ends at its first step is one that the machine foretells.
 const ROOMY: usize = 8;
 const MOST_ROOMY: usize = 1 << 10;
+
+/// How many places a hash table is given that is made for so many entries, where that is a small one.
+pub(crate) fn roomy(entries: usize) -> usize {
+    (entries * ROOMY).min(MOST_ROOMY)
+}
+
 /// Set in a run's word where the table is a part of it; no address of a process is so high.
 const PART: u64 = 1 << 63;
 /// Runs double. Large tables grow by 8/5 and by 5/4 in turn: what a smaller table leaves of its run is never touched, and so takes
@@ -316,7 +322,7 @@ impl Entries {
 
     /// How many places a table has at the least that is made for so many entries.
     fn places_for(entries: usize) -> usize {
-        (entries * FULL.1 / FULL.0 + 1).max((entries * ROOMY).min(MOST_ROOMY))
+        (entries * FULL.1 / FULL.0 + 1).max(roomy(entries))
     }
 
     /// Moves the entries into a table for so many.

@@ -15,6 +15,7 @@ use once_cell::sync::Lazy;
 use crate::error::Status;
 
 use super::handle::MAX_SLOTS;
+use super::index::roomy;
 use super::list::RETRIES;
 use super::memory::{self, Atomics, LINE_WORDS, Table, Words};
 use super::short;
@@ -100,9 +101,6 @@ pub struct NameCounts {
 
 /// The place of a name that went: no atom is so high.
 const GAP: u64 = u64::MAX;
-/// A small index has so many places for each name when it is made: nearly each then stands where it is looked for first.
-const ROOMY: usize = 8;
-const MOST_ROOMY: usize = 1 << 10;
 /// Half of the versions are above it.
 const HIGHEST_FLOOR: u32 = u32::MAX / 2;
 
@@ -560,7 +558,7 @@ impl Names {
             return Ok(());
         }
         let names = counts.live as usize + 1;
-        let new = memory::allocate((names * 2).max((names * ROOMY).min(MOST_ROOMY)).max(LINE_WORDS))?;
+        let new = memory::allocate((names * 2).max(roomy(names)).max(LINE_WORDS))?;
         for entry in old.as_slice() {
             let entry = entry.load(Ordering::Relaxed);
             if entry != 0 && entry != GAP {
