@@ -94,7 +94,7 @@ fn rate() -> u64 {
     static KNOWN: AtomicU64 = AtomicU64::new(0);
     /// Since when it is being measured: what the counter said, and nanoseconds.
     static SINCE: Mutex<Option<(u64, u64)>> = Mutex::new(None);
-    const SHORTEST: u64 = 10 * NS_OF_MS;
+    const SHORTEST: u64 = NS_OF_MS;
     const LONGEST: u64 = 1000 * NS_OF_MS;
 
     let known = KNOWN.load(Ordering::Relaxed);

@@ -102,18 +102,55 @@ pub(crate) struct IndexCounts {
     rest: usize,
     /// How many more entries there is room for at the least, so that not every change has to look.
     room: usize,
+    /// The places of both tables, while there is room.
+    tables: Tables,
+    /// Which lowest bits, as bits, the keys have had since all were forgotten.
+    lowest_bits: u32,
     others: Others,
+}
+
+/// The places of the first partitions' entries, and of the others.
+#[derive(Clone, Copy, Default)]
+struct Tables {
+    firsts: &'static [AtomicU64],
+    rest: &'static [AtomicU64],
+}
+
+impl IndexCounts {
+    /// Whether there may be a key with the lowest bit of this one.
+    #[inline(always)]
+    pub fn may_have_alike(&self, key: u32) -> bool {
+        self.lowest_bits >> (key & 1) & 1 != 0
+    }
 }
 
 /// The partitions, but for the first one, that have a key: a tree with 64 branches at each fork, whose words stand in a hash
 /// table for each level. On the lowest level each bit is a sequence number, above it each is a word below that is not 0.
 struct Others {
-    levels: [HashMap<u64, u64, ahash::RandomState>; LEVELS as usize],
+    levels: Levels,
+    /// The places of words of the lowest level to which a bit was added last: partitions come to be one after the other, so that the next
+    /// bit of a key most likely goes to the same word. After the second one the word is kept beside it.
+    recent: [(u64, u64); RECENT],
+    /// Which words are kept there, as bits; the table then says what they said before.
+    kept: u64,
+}
+
+type Levels = [HashMap<u64, u64, ahash::RandomState>; LEVELS as usize];
+
+/// As many as an application has models of different names; and as `kept` has bits.
+const RECENT: usize = 64;
+
+fn no_levels() -> Levels {
+    std::array::from_fn(|_| HashMap::with_hasher(super::names::KEYS.clone()))
+}
+
+fn bytes_of(levels: &Levels) -> usize {
+    levels.iter().map(HashMap::len).sum::<usize>() * size_of::<(u64, u64)>()
 }
 
 impl Default for Others {
     fn default() -> Self {
-        Others { levels: std::array::from_fn(|_| HashMap::with_hasher(super::names::KEYS.clone())) }
+        Others { levels: no_levels(), recent: [(0, 0); RECENT], kept: 0 }
     }
 }
 
@@ -122,7 +159,7 @@ pub(crate) struct OldIndex {
     tables: [Run; 2],
     /// How many places of the first of them that is left.
     given_back: usize,
-    others: Others,
+    others: Levels,
 }
 
 /// The most partitions that can come to be in a registry.
@@ -141,12 +178,40 @@ impl Others {
         self.levels.iter().map(|words| words.capacity() - words.len()).min().unwrap_or(0)
     }
 
+    #[inline(always)]
     fn insert(&mut self, key: u32, sequence: u64) {
+        let place = Self::place(key, sequence >> 6);
+        let at = Self::recent_at(place);
+        if self.kept >> at & 1 != 0 && self.recent[at].0 == place {
+            self.recent[at].1 |= 1 << (sequence & 63);
+        } else {
+            self.insert_elsewhere(key, sequence);
+        }
+    }
+
+    #[inline(never)]
+    fn insert_elsewhere(&mut self, key: u32, sequence: u64) {
+        let place = Self::place(key, sequence >> 6);
+        let at = Self::recent_at(place);
+        self.write_back(at);
+        let again = std::mem::replace(&mut self.recent[at].0, place) == place;
+        let Some(word) = self.levels[0].get_mut(&place) else { return self.insert_word(key, sequence) };
+        *word |= 1 << (sequence & 63);
+        // Not the first time, as those of a key that is added here and there would come and go each time.
+        if again {
+            self.recent[at].1 = *word;
+            self.kept |= 1 << at;
+        }
+    }
+
+    /// Adds a bit to a word that is not there, and its word to the one above.
+    #[cold]
+    fn insert_word(&mut self, key: u32, sequence: u64) {
         let mut below = sequence;
         for words in &mut self.levels {
-            let bits = words.entry(Self::place(key, below >> 6)).or_default();
-            let known = *bits != 0;
-            *bits |= 1 << (below & 63);
+            let word = words.entry(Self::place(key, below >> 6)).or_default();
+            let known = *word != 0;
+            *word |= 1 << (below & 63);
             if known {
                 break;
             }
@@ -154,7 +219,31 @@ impl Others {
         }
     }
 
+    /// Puts a word that is kept here back to its place.
+    fn write_back(&mut self, at: usize) {
+        if self.kept >> at & 1 != 0 {
+            self.kept &= !(1 << at);
+            let (place, word) = self.recent[at];
+            self.levels[0].insert(place, word);
+        }
+    }
+
+    /// Where the word of a place would be kept.
+    #[inline(always)]
+    fn recent_at(place: u64) -> usize {
+        // Keys are numbers that were given out one after the other, or twice those; and of each there are few words at a time.
+        let (key, above) = (place >> 32, place << 4);
+        ((key >> 1) + (key << 5) + above) as usize % RECENT
+    }
+
+    /// Forgets every key; gives what is left of them.
+    fn clear(&mut self) -> Levels {
+        self.kept = 0;
+        std::mem::replace(&mut self.levels, no_levels())
+    }
+
     fn remove(&mut self, key: u32, sequence: u64) {
+        self.write_back(Self::recent_at(Self::place(key, sequence >> 6)));
         let mut below = sequence;
         for words in &mut self.levels {
             let hash_map::Entry::Occupied(mut entry) = words.entry(Self::place(key, below >> 6)) else { break };
@@ -193,12 +282,13 @@ impl Others {
         Some(from)
     }
 
-    fn bytes(&self) -> usize {
-        self.levels.iter().map(HashMap::len).sum::<usize>() * size_of::<(u64, u64)>()
-    }
-
     fn word(&self, key: u32, above: u64, level: u32) -> u64 {
-        self.levels[level as usize].get(&Self::place(key, above)).copied().unwrap_or(0)
+        let place = Self::place(key, above);
+        let at = Self::recent_at(place);
+        if level == 0 && self.kept >> at & 1 != 0 && self.recent[at].0 == place {
+            return self.recent[at].1;
+        }
+        self.levels[level as usize].get(&place).copied().unwrap_or(0)
     }
 
     /// The sequence numbers of a key, the lowest first.
@@ -355,22 +445,11 @@ impl Entries {
     }
 }
 
-/// Where the entries of a key are looked for.
+/// Where the entries of a key are looked for, in the tables that there are as long as there is room.
 #[derive(Clone, Copy)]
 pub(crate) struct Spots {
-    firsts: &'static [AtomicU64],
-    rest: &'static [AtomicU64],
     alone: Wanted,
     here: Wanted,
-}
-
-impl Spots {
-    /// Asks for the memory of both.
-    #[inline(always)]
-    pub fn prefetch(self) {
-        prefetch_home(self.firsts, self.alone);
-        prefetch_home(self.rest, self.here);
-    }
 }
 
 #[inline(always)]
@@ -483,12 +562,17 @@ impl Index {
         prefetch_home(self.rest.places(), self.wanted(key, partition));
     }
 
-    /// Where a key's entries stand, until there has to be room for more: the one of the first partition, and the one of this
-    /// partition.
+    /// How a key's entries are looked for: the one of the first partition, and the one of this partition.
     #[inline(always)]
     pub fn spots(&self, key: u32, partition: u32) -> Spots {
-        let (firsts, rest) = (self.firsts.places(), self.rest.places());
-        Spots { firsts, rest, alone: self.wanted(key, NONE), here: self.wanted(key, partition) }
+        Spots { alone: self.wanted(key, NONE), here: self.wanted(key, partition) }
+    }
+
+    /// Asks for the memory of both entries of a key, where [`Index::reserve`] made room.
+    #[inline(always)]
+    pub fn prefetch_both(&self, counts: &IndexCounts, spots: Spots) {
+        prefetch_home(counts.tables.firsts, spots.alone);
+        prefetch_home(counts.tables.rest, spots.here);
     }
 
     /// The newest model of a key in the first partition that has one.
@@ -537,20 +621,21 @@ impl Index {
         }
         let room = (self.firsts.limit() - counts.firsts).min(self.rest.limit() - counts.rest);
         counts.room = room.min(counts.others.room());
+        counts.tables = Tables { firsts: self.firsts.places(), rest: self.rest.places() };
         Ok(())
     }
 
     /// Gives back what the tables have room for without need.
     pub fn shrink(&self, counts: &mut IndexCounts, changes: &Changes) {
         counts.others.levels.iter_mut().for_each(HashMap::shrink_to_fit);
-        counts.room = 0;
+        (counts.room, counts.tables) = (0, Tables::default());
         self.firsts.shrink(changes, counts.firsts);
         self.rest.shrink(changes, counts.rest);
     }
 
     /// The bytes of the tables.
     pub fn bytes(&self, counts: &IndexCounts) -> usize {
-        size_of_val(self.firsts.places()) + size_of_val(self.rest.places()) + counts.others.bytes()
+        size_of_val(self.firsts.places()) + size_of_val(self.rest.places()) + bytes_of(&counts.others.levels)
     }
 
     /// Makes a model the newest of its key in its partition, which has this sequence number, where [`Index::reserve`] made room.
@@ -561,14 +646,16 @@ impl Index {
         counts: &mut IndexCounts,
         keys: &Table<ModelKey>,
         Newest { key, partition, model }: Newest,
-        Spots { firsts, rest, alone, here }: Spots,
+        Spots { alone, here }: Spots,
         sequence: u64,
         sequence_of: impl Fn(u32) -> u64,
     ) -> Option<u32> {
+        let Tables { firsts, rest } = counts.tables;
         let (at, first, before) = match self.look(keys, firsts, alone) {
             Ok(found) => found,
             Err(at) => {
                 insert(firsts, at, alone.entry(model));
+                counts.lowest_bits |= 1 << (key & 1);
                 counts.firsts += 1;
                 counts.room = counts.room.saturating_sub(1);
                 return None;
@@ -671,8 +758,9 @@ impl Index {
     /// Forgets every entry, whatever their number; what is left is to be taken back.
     pub fn clear(&self, counts: &mut IndexCounts) -> OldIndex {
         let tables = [self.firsts.clear(), self.rest.clear()];
-        let IndexCounts { others, .. } = std::mem::take(counts);
-        OldIndex { tables, given_back: 0, others }
+        (counts.firsts, counts.rest, counts.room, counts.lowest_bits) = (0, 0, 0, 0);
+        counts.tables = Tables::default();
+        OldIndex { tables, given_back: 0, others: counts.others.clear() }
     }
 }
 
@@ -696,12 +784,12 @@ impl OldIndex {
             memory::free_given_back(std::mem::replace(table, Run::NONE).words);
             self.given_back = 0;
         }
-        self.others = Others::default();
+        self.others = no_levels();
         true
     }
 
     pub fn bytes(&self) -> usize {
-        self.places() * size_of::<u64>() + self.others.bytes()
+        self.places() * size_of::<u64>() + bytes_of(&self.others)
     }
 }
 
@@ -744,14 +832,14 @@ fn place(places: &[AtomicU64], entry: u64) {
 /// Puts an entry into a place, what is there into the next one, and so on up to one that is empty.
 #[inline(always)]
 fn insert(places: &[AtomicU64], at: usize, mut entry: u64) {
-    let (before, from) = places.split_at(at);
-    for place in from.iter().chain(before) {
-        let there = place.load(Ordering::Relaxed);
-        place.store(entry, Ordering::Relaxed);
+    let mut next = at;
+    loop {
+        let there = places[next].load(Ordering::Relaxed);
+        places[next].store(entry, Ordering::Relaxed);
         if there == EMPTY {
             return;
         }
-        entry = there;
+        (entry, next) = (there, if next + 1 == places.len() { 0 } else { next + 1 });
     }
 }
 

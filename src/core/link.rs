@@ -93,7 +93,7 @@ impl Locked {
             let newest = Newest { key: structure, partition, model };
             let known = index.put(by_structure, &registry.keys, newest, structure_spots, sequence, sequence_of);
             alike = known.unwrap_or(NONE);
-            if known.is_none() {
+            if known.is_none() && by_structure.may_have_alike(structure ^ 1) {
                 other_strictness = index.newest(&registry.keys, structure ^ 1, partition);
             }
         }

@@ -169,12 +169,8 @@ impl Locked {
     /// Raises the owner's freshness word; gives its new value.
     #[inline(always)]
     pub fn refresh(&self, owner: u32) -> u64 {
-        let Some(slot) = self.registry.owners.get(owner) else { return 0 };
-        // No stamp comes back, nor those that clears gave without raising the word.
-        let last = self.list_of(owner).map_or(0, |list| list.last_stamp());
-        let value = slot.freshness.load(Ordering::Relaxed).max(last) + 1;
-        slot.freshness.store(value, Ordering::Release);
-        value
+        let (slot, list) = (self.registry.owners.get(owner), self.list_of(owner));
+        slot.zip(list).map_or(0, |(slot, list)| slot.refresh(list))
     }
 
     /// Tells both lists of an owner its freshness.

@@ -11,7 +11,7 @@ use super::due::{DueList, UserData};
 use super::handle::{self, MAX_USES, Parts};
 use super::list::{INLINE, List, Stamp};
 use super::memory;
-use super::model::Home;
+use super::model::{Home, Place};
 use super::names::{Found, Name};
 use super::owner::{index_of, locate};
 use super::partition::{GLOBAL, GLOBAL_INDEX};
@@ -116,7 +116,8 @@ pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option
     list.prefetch_atoms();
     memory::prefetch(slot);
     let found = registry.names.find_at_once(new.name)??;
-    let mut locked = super::registry::resolve_locked(handle).ok()?;
+    let mut locked = registry.lock().ok()?;
+    super::registry::find(handle).ok()?;
     memory::prefetch(&raw const locked.owners.get(owner as usize)?.counted_in);
     // Now and then more, as looking what there is takes as long as taking back some of it.
     if locked.registered_total.is_multiple_of(u64::from(RECLAIMING)) {
@@ -126,7 +127,9 @@ pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option
     if !found.still() || !std::ptr::eq(of, registry) || !list.is_of(generation) {
         return None;
     }
-    locked.renew(owner);
+    if !list.is_valid(registry.epoch.load(Ordering::Relaxed)) {
+        locked.renew(owner);
+    }
     let usual = list.is_short(of_source)
         && !locked.is_watched()
         && (new.user_data.0.is_null() || locked.options.release_queue.is_none());
@@ -152,17 +155,21 @@ pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option
     }
     let Registry { by_name, by_structure, .. } = registry;
     let mut spots = (by_name.spots(atom, partition), by_structure.spots(structure, partition));
-    spots.0.prefetch();
-    spots.1.prefetch();
+    by_name.prefetch_both(&locked.by_name, spots.0);
+    by_structure.prefetch_both(&locked.by_structure, spots.1);
     let (data_source, app) = if of_source { (owner, NONE) } else { (NONE, owner) };
-    let home = match locked.partitions.get(partition).filter(|home| home.sequence == counted_in) {
+    // Most often the owner counts in its partition already.
+    let (home, counts) = match locked.partitions.get(partition).filter(|home| home.sequence == counted_in) {
         Some(home) => {
             if let Some(last) = locked.models.get(home.last as usize) {
                 memory::prefetch(last);
             }
-            Home::There(partition)
+            (Home::There(partition), true)
         }
-        None => locked.prepare_home(locked.home(data_source, app, GLOBAL), data_source, app, GLOBAL).ok()?,
+        None => {
+            let known = locked.home(data_source, app, GLOBAL);
+            (locked.prepare_home(known, data_source, app, GLOBAL).ok()?, false)
+        }
     };
     // Held before a record is taken: that may let go what a clear left behind, and with it the last use of the atom.
     registry.names.hold(&mut locked.names, atom);
@@ -176,13 +183,13 @@ pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option
 
     // Nothing fails from here on. One list is one change by itself.
     let begun = registry.changes.begin();
-    let place = locked.enter(data_source, app, home);
+    let place = if counts { Place { data_source, app, partition } } else { locked.enter(data_source, app, home) };
     if place.partition != partition {
         spots = (by_name.spots(atom, place.partition), by_structure.spots(structure, place.partition));
     }
     let key = locked.key(model);
     let id = locked.fill(model, key, (atom, structure), schema, new.marks, new.user_data);
-    let freshness = locked.refresh(owner);
+    let freshness = slot.refresh(list);
     let was_asked = list.push(id, atom, freshness);
     locked.count_invalidation(was_asked);
     locked.link_partition(model, key, (atom, structure), place, spots, false);

@@ -42,6 +42,15 @@ impl OwnerSlot {
     pub fn is_of(&self, generation: u32) -> bool {
         self.identity.load(Ordering::Acquire) as u32 == live_identity(generation)
     }
+
+    /// Raises the freshness word, of the owner whose list this is; gives its new value.
+    #[inline(always)]
+    pub fn refresh(&self, list: &List) -> u64 {
+        // No stamp comes back, nor those that clears gave without raising the word.
+        let value = self.freshness.load(Ordering::Relaxed).max(list.last_stamp()) + 1;
+        self.freshness.store(value, Ordering::Release);
+        value
+    }
 }
 
 /// The limits and settings of a registry.
