@@ -508,13 +508,22 @@ unsafe fn list_at_once(
     // SAFETY: not null, aligned, not larger than an object can be, and promised by the caller.
     let room = unsafe { std::slice::from_raw_parts_mut(models.cast(), capacity) };
     if stamp.is_null() {
-        let Some((used, _)) = quick::list::<false>(owner, kind, room) else { return false };
-        // SAFETY: neither null nor unaligned, and promised by the caller.
-        unsafe { count.write(used) };
-    } else {
-        let Some((used, answer)) = quick::list::<true>(owner, kind, room) else { return false };
+        if let Some((used, _)) = quick::list::<false>(owner, kind, room) {
+            // SAFETY: neither null nor unaligned, and promised by the caller.
+            unsafe { count.write(used) };
+            return true;
+        }
+    } else if let Some((used, answer)) = quick::list::<true>(owner, kind, room) {
         // SAFETY: as above.
         unsafe { count.write(used) };
+        // SAFETY: as above.
+        unsafe { stamp.write(answer.into()) };
+        return true;
+    }
+    let Some(answer) = quick::emptied(owner, kind) else { return false };
+    // SAFETY: as above.
+    unsafe { count.write(0) };
+    if !stamp.is_null() {
         // SAFETY: as above.
         unsafe { stamp.write(answer.into()) };
     }

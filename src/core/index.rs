@@ -125,9 +125,9 @@ impl IndexCounts {
 }
 
 /// The partitions, but for the first one, that have a key: a tree with 64 branches at each fork, whose words stand in a hash
-/// table for each level. On the lowest level each bit is a sequence number, above it each is a word below that is not 0.
+/// table. On the lowest level each bit is a sequence number, above it each is a word below that is not 0.
 struct Others {
-    levels: Levels,
+    words: TreeWords,
     /// The places of words of the lowest level to which a bit was added last: partitions come to be one after the other, so that the next
     /// bit of a key most likely goes to the same word. After the second one the word is kept beside it.
     recent: [(u64, u64); RECENT],
@@ -135,22 +135,23 @@ struct Others {
     kept: u64,
 }
 
-type Levels = [HashMap<u64, u64, ahash::RandomState>; LEVELS as usize];
+/// The words of a tree by [`Others::place`].
+type TreeWords = HashMap<u64, u64, ahash::RandomState>;
 
 /// As many as an application has models of different names; and as `kept` has bits.
 const RECENT: usize = 64;
 
-fn no_levels() -> Levels {
-    std::array::from_fn(|_| HashMap::with_hasher(super::names::KEYS.clone()))
+fn no_words() -> TreeWords {
+    HashMap::with_hasher(super::names::KEYS.clone())
 }
 
-fn bytes_of(levels: &Levels) -> usize {
-    levels.iter().map(HashMap::len).sum::<usize>() * size_of::<(u64, u64)>()
+fn bytes_of(words: &TreeWords) -> usize {
+    words.len() * size_of::<(u64, u64)>()
 }
 
 impl Default for Others {
     fn default() -> Self {
-        Others { levels: no_levels(), recent: [(0, 0); RECENT], kept: 0 }
+        Others { words: no_words(), recent: [(0, 0); RECENT], kept: 0 }
     }
 }
 
@@ -159,7 +160,7 @@ pub(crate) struct OldIndex {
     tables: [Run; 2],
     /// How many places of the first of them that is left.
     given_back: usize,
-    others: Levels,
+    others: TreeWords,
 }
 
 /// The most partitions that can come to be in a registry.
@@ -169,18 +170,18 @@ const LEVELS: u32 = 6;
 
 impl Others {
     fn reserve(&mut self, more: usize) -> Result<(), Status> {
-        let mut levels = self.levels.iter_mut();
-        levels.try_for_each(|words| words.try_reserve(more)).map_err(|_| Status::ERROR_OUT_OF_MEMORY)
+        let words = more.checked_mul(LEVELS as usize).ok_or(Status::ERROR_OUT_OF_MEMORY)?;
+        self.words.try_reserve(words).map_err(|_| Status::ERROR_OUT_OF_MEMORY)
     }
 
-    /// How many more keys in partitions there is room for at the least: each takes one place of a level at most.
+    /// How many more keys in partitions there is room for at the least: each takes a word of each level at most.
     fn room(&self) -> usize {
-        self.levels.iter().map(|words| words.capacity() - words.len()).min().unwrap_or(0)
+        (self.words.capacity() - self.words.len()) / LEVELS as usize
     }
 
     #[inline(always)]
     fn insert(&mut self, key: u32, sequence: u64) {
-        let place = Self::place(key, sequence >> 6);
+        let place = Self::place(key, sequence >> 6, 0);
         let at = Self::recent_at(place);
         if self.kept >> at & 1 != 0 && self.recent[at].0 == place {
             self.recent[at].1 |= 1 << (sequence & 63);
@@ -191,11 +192,11 @@ impl Others {
 
     #[inline(never)]
     fn insert_elsewhere(&mut self, key: u32, sequence: u64) {
-        let place = Self::place(key, sequence >> 6);
+        let place = Self::place(key, sequence >> 6, 0);
         let at = Self::recent_at(place);
         self.write_back(at);
         let again = std::mem::replace(&mut self.recent[at].0, place) == place;
-        let Some(word) = self.levels[0].get_mut(&place) else { return self.insert_word(key, sequence) };
+        let Some(word) = self.words.get_mut(&place) else { return self.insert_word(key, sequence) };
         *word |= 1 << (sequence & 63);
         // Not the first time, as those of a key that is added here and there would come and go each time.
         if again {
@@ -208,8 +209,8 @@ impl Others {
     #[cold]
     fn insert_word(&mut self, key: u32, sequence: u64) {
         let mut below = sequence;
-        for words in &mut self.levels {
-            let word = words.entry(Self::place(key, below >> 6)).or_default();
+        for level in 0..LEVELS {
+            let word = self.words.entry(Self::place(key, below >> 6, level)).or_default();
             let known = *word != 0;
             *word |= 1 << (below & 63);
             if known {
@@ -224,7 +225,7 @@ impl Others {
         if self.kept >> at & 1 != 0 {
             self.kept &= !(1 << at);
             let (place, word) = self.recent[at];
-            self.levels[0].insert(place, word);
+            self.words.insert(place, word);
         }
     }
 
@@ -232,21 +233,22 @@ impl Others {
     #[inline(always)]
     fn recent_at(place: u64) -> usize {
         // Keys are numbers that were given out one after the other, or twice those; and of each there are few words at a time.
-        let (key, above) = (place >> 32, place << 4);
-        ((key >> 1) + (key << 5) + above) as usize % RECENT
+        let (key, number) = (place >> 32, place << 4);
+        ((key >> 1) + (key << 5) + number) as usize % RECENT
     }
 
     /// Forgets every key; gives what is left of them.
-    fn clear(&mut self) -> Levels {
+    fn clear(&mut self) -> TreeWords {
         self.kept = 0;
-        std::mem::replace(&mut self.levels, no_levels())
+        std::mem::replace(&mut self.words, no_words())
     }
 
     fn remove(&mut self, key: u32, sequence: u64) {
-        self.write_back(Self::recent_at(Self::place(key, sequence >> 6)));
+        self.write_back(Self::recent_at(Self::place(key, sequence >> 6, 0)));
         let mut below = sequence;
-        for words in &mut self.levels {
-            let hash_map::Entry::Occupied(mut entry) = words.entry(Self::place(key, below >> 6)) else { break };
+        for level in 0..LEVELS {
+            let place = Self::place(key, below >> 6, level);
+            let hash_map::Entry::Occupied(mut entry) = self.words.entry(place) else { break };
             *entry.get_mut() &= !(1 << (below & 63));
             if *entry.get() != 0 {
                 break;
@@ -256,8 +258,11 @@ impl Others {
         }
     }
 
-    fn place(key: u32, above: u64) -> u64 {
-        u64::from(key) << 32 | above
+    /// Where the word of this number on its level stands. Each level has a 64th of the numbers that the one below has, and a bit
+    /// above them by which it is told from the others.
+    #[inline(always)]
+    fn place(key: u32, number: u64, level: u32) -> u64 {
+        u64::from(key) << 32 | 1 << (6 * (LEVELS - 1 - level)) | number
     }
 
     /// The lowest sequence number of a key that is not lower than this one.
@@ -282,13 +287,13 @@ impl Others {
         Some(from)
     }
 
-    fn word(&self, key: u32, above: u64, level: u32) -> u64 {
-        let place = Self::place(key, above);
+    fn word(&self, key: u32, number: u64, level: u32) -> u64 {
+        let place = Self::place(key, number, level);
         let at = Self::recent_at(place);
-        if level == 0 && self.kept >> at & 1 != 0 && self.recent[at].0 == place {
+        if self.kept >> at & 1 != 0 && self.recent[at].0 == place {
             return self.recent[at].1;
         }
-        self.levels[level as usize].get(&place).copied().unwrap_or(0)
+        self.words.get(&place).copied().unwrap_or(0)
     }
 
     /// The sequence numbers of a key, the lowest first.
@@ -627,7 +632,7 @@ impl Index {
 
     /// Gives back what the tables have room for without need.
     pub fn shrink(&self, counts: &mut IndexCounts, changes: &Changes) {
-        counts.others.levels.iter_mut().for_each(HashMap::shrink_to_fit);
+        counts.others.words.shrink_to_fit();
         (counts.room, counts.tables) = (0, Tables::default());
         self.firsts.shrink(changes, counts.firsts);
         self.rest.shrink(changes, counts.rest);
@@ -635,7 +640,7 @@ impl Index {
 
     /// The bytes of the tables.
     pub fn bytes(&self, counts: &IndexCounts) -> usize {
-        size_of_val(self.firsts.places()) + size_of_val(self.rest.places()) + bytes_of(&counts.others.levels)
+        size_of_val(self.firsts.places()) + size_of_val(self.rest.places()) + bytes_of(&counts.others.words)
     }
 
     /// Makes a model the newest of its key in its partition, which has this sequence number, where [`Index::reserve`] made room.
@@ -784,7 +789,7 @@ impl OldIndex {
             memory::free_given_back(std::mem::replace(table, Run::NONE).words);
             self.given_back = 0;
         }
-        self.others = no_levels();
+        self.others = no_words();
         true
     }
 

@@ -76,6 +76,12 @@ impl<T> Ranked<T> {
         Some(self.guard(inner))
     }
 
+    /// Whether anybody has the lock.
+    #[inline(always)]
+    pub fn is_locked(&self) -> bool {
+        self.inner.is_locked()
+    }
+
     #[inline(always)]
     fn guard<'a>(&'a self, inner: MutexGuard<'a, T>) -> Guard<'a, T> {
         Guard {

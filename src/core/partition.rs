@@ -537,7 +537,8 @@ impl Partitions {
     }
 
     fn begin(&mut self, index: u32, label: u32, sequence: u64, data_source: bool) {
-        let (now, wall) = (self.now(), clock::wall_ms());
+        let wall = self.clock.ms();
+        let now = self.idle_clock(wall);
         let partition = Partition {
             label,
             data_source,

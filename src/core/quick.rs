@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use super::due::{DueList, UserData};
 use super::handle::{self, MAX_USES, Parts};
-use super::list::{INLINE, List, Stamp};
+use super::list::{INLINE, List, Miss, Stamp, Which};
 use super::memory;
 use super::model::{Home, Place};
 use super::names::{Found, Name};
@@ -27,6 +27,21 @@ pub fn list<const STAMPED: bool>(owner: u64, kind: u32, out: &mut [MaybeUninit<u
     let list = registry.lists.get(parts.index)?;
     let (answer, stamp) = list.copy_at_once::<STAMPED>(parts.generation, kind, words, out)?;
     Some((registry.count((list, answer)), stamp))
+}
+
+/// The stamp of an owner's list that a clear has emptied, where somebody has the lock, who may be the one who clears: whoever asks all the while
+/// sees the clear before the code for it is in any cache.
+#[inline(always)]
+pub fn emptied(owner: u64, kind: u32) -> Option<Stamp> {
+    let (registry, parts) = locate(owner).ok()?;
+    let list = registry.lists.get(parts.index)?;
+    let mut stamp = Stamp::default();
+    let miss = list.copy(&registry.ask(parts, kind), Which::Owned, &mut [], &mut stamp).err()?;
+    if miss != Miss::Emptied || !registry.is_locked() {
+        return None;
+    }
+    registry.counters.hit();
+    Some(stamp)
 }
 
 /// The handle of the owner's model of this name, which may be hashed already; 0 where it has none.
@@ -261,4 +276,60 @@ fn replace(
         registry.changes.end();
     }
     Some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::list::ANY_KIND;
+    use super::super::model::NewModel;
+    use super::super::owner::{APP, NewOwner};
+    use super::super::partition::DataSourceConfig;
+    use super::super::query;
+    use super::super::registry::{Options, create, destroy, resolve};
+    use super::*;
+
+    const NOTHING: UserData = UserData(std::ptr::null_mut());
+
+    fn asked(owner: u64) -> (usize, Stamp) {
+        let mut stamp = Stamp::default();
+        let count = query::list(owner, ANY_KIND, Which::Owned, &mut [], &mut stamp).expect("an answer");
+        (count, stamp)
+    }
+
+    #[test]
+    fn that_a_clear_emptied_a_list_is_known_while_somebody_has_the_lock() {
+        let value = create(Options::default()).expect("a registry");
+        let registry = resolve(value).expect("the registry");
+        let mut gone = DueList::default();
+        let new = NewOwner { kind: APP, name: "app", config: DataSourceConfig::default(), user_data: NOTHING };
+        let owner = registry.lock().expect("the lock").add_owner(new, &mut None).expect("an owner");
+        let model = NewModel {
+            name: "User",
+            data_source: 0,
+            app: owner,
+            tenant: "",
+            schema: NONE,
+            settings: None,
+            strict: false,
+            marks: 0,
+            user_data: NOTHING,
+        };
+        registry.lock().expect("the lock").register(model, &mut None, &mut gone).expect("a model");
+        let before = asked(owner);
+        assert_eq!(before.0, 1);
+        let mut locked = registry.lock().expect("the lock");
+        assert_eq!(emptied(owner, ANY_KIND), None, "it is not empty");
+        locked.clear(&mut gone);
+        // None of these could come by the lock.
+        let stamp = emptied(owner, ANY_KIND).expect("it is empty");
+        assert_eq!(asked(owner), (0, stamp));
+        assert_ne!(stamp.stamp, before.1.stamp, "the stamp of an empty list");
+        assert!(stamp.registry > before.1.registry, "the freshness word that the clear raised");
+        assert_eq!(emptied(owner ^ 1, ANY_KIND), None, "of no owner");
+        assert_eq!(emptied(owner, ANY_KIND + 1), None, "of another kind, which is no question about the list");
+        drop(locked);
+        assert_eq!(emptied(owner, ANY_KIND), None, "who can have the lock says that it was asked");
+        assert_eq!(asked(owner), (0, stamp), "the same list, brought over");
+        destroy(value).expect("destroyed");
+    }
 }

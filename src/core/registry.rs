@@ -197,6 +197,12 @@ impl Registry {
         Some(Locked::new(self, state))
     }
 
+    /// Whether anybody has the registry's lock.
+    #[inline(always)]
+    pub(crate) fn is_locked(&self) -> bool {
+        self.state.is_locked()
+    }
+
     /// Takes the registry's lock, also where the registry is poisoned.
     pub(crate) fn lock_in_doubt(&'static self) -> Locked {
         Locked::new(self, self.state.lock())
