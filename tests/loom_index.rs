@@ -61,6 +61,11 @@ mod memory {
             }
         }
 
+        pub fn at_part(self, number: u64) -> Option<&'static AtomicU64> {
+            let words = self.as_slice();
+            words.get(((u128::from(number) * words.len() as u128) >> 64) as usize)
+        }
+
         pub fn len(self) -> usize {
             self.as_slice().len()
         }
@@ -210,7 +215,7 @@ impl Scene {
     fn search(&self, first: u32, (name, partition): (u32, u32)) -> Option<(Option<u32>, Option<u32>)> {
         let version = self.changes.read()?;
         let found = (self.index.first(&self.keys, first), self.index.newest(&self.keys, name, partition));
-        self.changes.unchanged(version).then_some(found)
+        self.changes.unchanged(version).then_some((found.0.map(|(model, _)| model), found.1.map(|(model, _)| model)))
     }
 }
 

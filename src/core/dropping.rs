@@ -243,8 +243,8 @@ impl Locked {
     pub(super) fn first(&mut self, by: By, key: u32) -> Option<u32> {
         let registry = self.registry;
         loop {
-            let model = registry.index(by).first(&registry.keys, key)?;
-            if registry.places.is_there(self.partition_of(model)) {
+            let (model, known) = registry.index(by).first(&registry.keys, key)?;
+            if registry.places.is_there(known.partition.load(Ordering::Relaxed)) {
                 return Some(model);
             }
             self.take_entry(by, model);

@@ -192,7 +192,13 @@ pub fn decode(handle: u64, tag: Tag) -> Result<Parts, Status> {
 #[inline]
 pub fn decode_registry(handle: u64) -> Result<(u32, u64), Status> {
     let parts = decode(handle, Tag::Registry)?;
-    Ok((parts.registry, handle & REGISTRY_GENERATION_MASK))
+    Ok((parts.registry, registry_generation(handle)))
+}
+
+/// What the handle of a registry says of its generation.
+#[inline(always)]
+pub fn registry_generation(handle: u64) -> u64 {
+    handle & REGISTRY_GENERATION_MASK
 }
 
 /// The error for a handle that was to be of this type: it says what the handle is instead, and what to do.

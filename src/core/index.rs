@@ -342,6 +342,9 @@ impl Wanted {
     }
 }
 
+/// A model and what searches look at of it.
+pub(crate) type Known<'a> = (u32, &'a ModelKey);
+
 /// The place of an entry, its model and what searches look at of that; or the place where it would be put.
 type Looked<'a> = Result<(usize, u32, &'a ModelKey), usize>;
 
@@ -580,27 +583,41 @@ impl Index {
         prefetch_home(counts.tables.rest, spots.here);
     }
 
-    /// The newest model of a key in the first partition that has one.
+    /// The newest model of a key in the first partition that has one, and what searches look at of it.
     #[inline(always)]
-    pub fn first(&self, keys: &Table<ModelKey>, key: u32) -> Option<u32> {
-        self.find(keys, self.firsts.places(), self.wanted(key, NONE)).map(|(_, model)| model)
+    pub fn first<'a>(&self, keys: &'a Table<ModelKey>, key: u32) -> Option<Known<'a>> {
+        let (run, alone) = (self.firsts.run(), self.wanted(key, NONE));
+        // Most stand where they are looked for first: see `home`.
+        if !run.is_part {
+            let place = run.words.at_part(!alone.upper)?;
+            if let Some((_, model, key)) = self.is_at(keys, 0, place.load(Ordering::Relaxed), alone) {
+                return Some((model, key));
+            }
+        }
+        self.first_behind(keys, run, alone)
     }
 
-    /// The newest model of a key in a partition.
+    #[inline(never)]
+    fn first_behind<'a>(&self, keys: &'a Table<ModelKey>, run: Run, alone: Wanted) -> Option<Known<'a>> {
+        self.look(keys, run.places(), alone).ok().map(|(_, model, key)| (model, key))
+    }
+
+    /// The newest model of a key in a partition, and what searches look at of it.
     #[inline(always)]
-    pub fn newest(&self, keys: &Table<ModelKey>, key: u32, partition: u32) -> Option<u32> {
+    pub fn newest<'a>(&self, keys: &'a Table<ModelKey>, key: u32, partition: u32) -> Option<Known<'a>> {
         self.newest_in(keys, key, partition, partition)
     }
 
     /// The newest model of a key in `shared`, which is the first of all partitions, else in another one.
     #[inline(always)]
-    pub fn newest_in(&self, keys: &Table<ModelKey>, key: u32, shared: u32, partition: u32) -> Option<u32> {
+    pub fn newest_in<'a>(&self, keys: &'a Table<ModelKey>, key: u32, shared: u32, partition: u32) -> Option<Known<'a>> {
         let first = self.first(keys, key)?;
-        let first_in = keys.get(first)?.partition.load(Ordering::Relaxed);
+        let first_in = first.1.partition.load(Ordering::Relaxed);
         if first_in == shared || first_in == partition {
             return Some(first);
         }
-        self.find(keys, self.rest.places(), self.wanted(key, partition)).map(|(_, model)| model)
+        let here = self.look(keys, self.rest.places(), self.wanted(key, partition));
+        here.ok().map(|(_, model, key)| (model, key))
     }
 }
 
@@ -757,7 +774,7 @@ impl Index {
         let others = counts.others.all(key).filter_map(move |sequence| {
             self.find(keys, places, self.wanted(key, partition_of(sequence)?)).map(|(_, model)| model)
         });
-        self.first(keys, key).into_iter().chain(others)
+        self.first(keys, key).map(|(model, _)| model).into_iter().chain(others)
     }
 
     /// Forgets every entry, whatever their number; what is left is to be taken back.

@@ -87,14 +87,14 @@ impl Locked {
         let older =
             registry.by_name.put(by_name, &registry.keys, name, name_spots, sequence, sequence_of).unwrap_or(NONE);
         let mut alike = NONE;
-        let mut other_strictness = None;
+        let mut other_strictness = false;
         if structure != NO_STRUCTURE {
             let index = &registry.by_structure;
             let newest = Newest { key: structure, partition, model };
             let known = index.put(by_structure, &registry.keys, newest, structure_spots, sequence, sequence_of);
             alike = known.unwrap_or(NONE);
             if known.is_none() && by_structure.may_have_alike(structure ^ 1) {
-                other_strictness = index.newest(&registry.keys, structure ^ 1, partition);
+                other_strictness = index.newest(&registry.keys, structure ^ 1, partition).is_some();
             }
         }
         let Some(home) = partitions.in_use(partition) else { return };
@@ -110,7 +110,7 @@ impl Locked {
             home.plain += 1;
             home.plain == 1
         } else {
-            alike == NONE && other_strictness.is_none()
+            alike == NONE && !other_strictness
         };
         home.structures += u32::from(new_structure);
         partitions.structures += usize::from(new_structure);

@@ -223,6 +223,19 @@ impl Words {
         unsafe { std::slice::from_raw_parts(first, 1 << (self.packed & ORDER_BITS)) }
     }
 
+    /// The word that stands as far into the run as the number is on the way from 0 to its end; `None` for [`Words::NONE`].
+    #[inline(always)]
+    pub fn at_part(self, number: u64) -> Option<&'static AtomicU64> {
+        if self.packed == 0 {
+            return None;
+        }
+        let first = ptr::with_exposed_provenance::<AtomicU64>((self.packed & !ORDER_BITS) as usize);
+        // No run has one word alone, so this shifts by less than all bits.
+        let at = number.wrapping_shr(0u64.wrapping_sub(self.packed) as u32);
+        // SAFETY: as in `as_slice`. The shift leaves as many bits of the number as the order says, so `at` is one of the places.
+        Some(unsafe { &*first.wrapping_add(at as usize) })
+    }
+
     /// How many words the run has.
     pub fn len(self) -> usize {
         self.as_slice().len()

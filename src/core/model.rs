@@ -209,7 +209,7 @@ impl Locked {
 
     /// The newest model of a name in a partition.
     pub fn newest(&self, atom: u32, partition: u32) -> Option<u32> {
-        self.registry.by_name.newest(&self.registry.keys, atom, partition)
+        self.registry.by_name.newest(&self.registry.keys, atom, partition).map(|(model, _)| model)
     }
 
     /// Registers a model, in the place of one of that name where its owner has one; takes `due` when it succeeds.

@@ -290,10 +290,10 @@ impl Names {
 
     #[inline(always)]
     fn probe(&self, wanted: Wanted<'_>) -> Option<Found> {
-        let index = self.run().as_slice();
+        let run = self.run();
         // Most stand where they are looked for first, and no place that was filled becomes empty again. What else is in the line is
         // compared at once, as where a name stands in it is by chance.
-        let entry = index.get(home(wanted.hash, index))?.load(Ordering::Acquire);
+        let entry = run.at_part(wanted.hash)?.load(Ordering::Acquire);
         if (entry >> 32) as u32 == wanted.upper()
             && let Some(found) = self.found(entry, wanted)
         {
@@ -302,7 +302,7 @@ impl Names {
         if entry == 0 {
             return None;
         }
-        for line in lines(wanted.hash, index) {
+        for line in lines(wanted.hash, run.as_slice()) {
             let mut alike = memory::alike_in_line(line, wanted.upper());
             while alike != 0 {
                 let entry = line[alike.trailing_zeros() as usize % LINE_WORDS].load(Ordering::Acquire);

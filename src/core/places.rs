@@ -76,8 +76,14 @@ impl Places {
 
     #[inline(always)]
     pub fn is_there(&self, index: u32) -> bool {
-        let there = |slot: &Slot| slot.sequence.load(Ordering::Relaxed) >= self.first.load(Ordering::Relaxed);
-        index == GLOBAL_INDEX || self.slots.get(index).is_some_and(there)
+        index == GLOBAL_INDEX || self.there(index).is_some()
+    }
+
+    /// What anyone may read of a partition, if it is there.
+    #[inline(always)]
+    pub(super) fn there(&self, index: u32) -> Option<&'static Slot> {
+        let there = |slot: &&Slot| slot.sequence.load(Ordering::Relaxed) >= self.first.load(Ordering::Relaxed);
+        self.slots.get(index).filter(|slot| index == GLOBAL_INDEX || there(slot))
     }
 
     /// What a tenant's code stands for, without the lock.
@@ -118,10 +124,16 @@ impl Places {
     /// Notes that a reader used a partition, once in a tick.
     #[inline(always)]
     pub fn note(&self, index: u32) {
+        if let Some(slot) = self.slots.get(index) {
+            self.note_there(slot);
+        }
+    }
+
+    /// As [`Places::note`], of a partition that is there.
+    #[inline(always)]
+    pub(super) fn note_there(&self, slot: &Slot) {
         let tick = self.tick.load(Ordering::Relaxed);
-        if let Some(slot) = self.slots.get(index)
-            && slot.note.load(Ordering::Relaxed) < tick
-        {
+        if slot.note.load(Ordering::Relaxed) < tick {
             self.note_now(slot, tick);
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use crate::error::{Error, Status};
 
 use super::handle::Parts;
-use super::index::{By, ModelKey};
+use super::index::{By, Known, ModelKey};
 use super::list::{ANY_KIND, Answer, Ask, List, Miss, RETRIES, Stamp, Which};
 use super::model::{check_code, structure_key};
 use super::names::Lookup;
@@ -231,9 +231,9 @@ impl StructureSearch<'_> {
 }
 
 /// What a search without the lock has found.
-enum Search {
-    /// A model, by its index.
-    Model(u32),
+enum Search<'a> {
+    /// A model.
+    Model(Known<'a>),
     /// No model.
     Nothing,
     /// A writer was in the way.
@@ -242,9 +242,9 @@ enum Search {
     Locked,
 }
 
-impl From<Option<u32>> for Search {
+impl<'a> From<Option<Known<'a>>> for Search<'a> {
     #[inline(always)]
-    fn from(model: Option<u32>) -> Search {
+    fn from(model: Option<Known<'a>>) -> Search<'a> {
         model.map_or(Search::Nothing, Search::Model)
     }
 }
@@ -253,20 +253,20 @@ impl Registry {
     /// The handle of a model that was found under a version, if nothing has changed since and its partition is there. It is a
     /// use of its partition.
     #[inline(always)]
-    pub(super) fn found(&'static self, handle: u64, version: u64, model: u32) -> Option<u64> {
-        let key = self.keys.get(model)?;
+    pub(super) fn found(&'static self, handle: u64, version: u64, (model, key): Known<'_>) -> Option<u64> {
         let (partition, uses) = (key.partition.load(Ordering::Relaxed), key.uses.load(Ordering::Relaxed));
-        if !self.places.is_there(partition) || !self.changes.unchanged(version) || self.handle() != handle {
+        let there = self.places.there(partition)?;
+        if !self.changes.unchanged(version) || !self.still_has(handle) {
             return None;
         }
-        self.places.note(partition);
+        self.places.note_there(there);
         Some(self.model_handle(model, uses))
     }
 
     /// Whether the partition is there that a model lives in.
     #[inline(always)]
-    fn is_there(&self, model: u32) -> bool {
-        self.keys.get(model).is_some_and(|key| self.places.is_there(key.partition.load(Ordering::Relaxed)))
+    fn is_there(&self, (_, key): Known<'_>) -> bool {
+        self.places.is_there(key.partition.load(Ordering::Relaxed))
     }
 
     /// Searches without the lock; gives the model's handle, 0 where there is none, and `None` where it takes the lock.
@@ -274,7 +274,11 @@ impl Registry {
     /// # Errors
     /// The status of a stale handle, where the registry has gone meanwhile.
     #[inline(always)]
-    fn search(&'static self, handle: u64, mut attempt: impl FnMut() -> Search) -> crate::error::Result<Option<u64>> {
+    fn search<'a>(
+        &'static self,
+        handle: u64,
+        mut attempt: impl FnMut() -> Search<'a>,
+    ) -> crate::error::Result<Option<u64>> {
         for _ in 0..RETRIES {
             let Some(version) = self.changes.read() else {
                 std::hint::spin_loop();
@@ -295,7 +299,7 @@ impl Registry {
                 Some(model) => self.found(handle, version, model),
                 None => self.changes.unchanged(version).then_some(0),
             };
-            if self.handle() != handle {
+            if !self.still_has(handle) {
                 super::registry::resolve(handle)?;
             }
             if answer.is_some() {
@@ -358,7 +362,7 @@ pub fn find_structure(
     let Some(key) = ask.key() else { return Ok(0) };
     let (index, keys) = (&registry.by_structure, &registry.keys);
     let found = registry.search(handle, || {
-        let fits = |model: u32| keys.get(model).is_some_and(|key| ask.fits(key));
+        let fits = |(_, key): Known<'_>| ask.fits(key);
         if ask.tenant.is_empty() {
             return match index.first(keys, key) {
                 Some(model) if !fits(model) => Search::Locked,
@@ -417,7 +421,8 @@ impl Locked {
         } else {
             // `global` is the first of all partitions.
             let partitions = [Some(GLOBAL_INDEX), self.partitions.find(tenant)];
-            partitions.into_iter().flatten().filter_map(|at| index.newest(keys, key, at)).find_map(first_in)
+            let newest = |at| index.newest(keys, key, at).map(|(model, _)| model);
+            partitions.into_iter().flatten().filter_map(newest).find_map(first_in)
         };
         Ok(self.found(found))
     }

@@ -94,7 +94,7 @@ pub fn find_structure(handle: u64, ask: &StructureSearch<'_>) -> Option<u64> {
         let tenant = registry.places.code_at_once(ask.tenant)?;
         index.newest_in(keys, key, GLOBAL_INDEX, tenant)?
     };
-    if !ask.fits(keys.get(model)?) {
+    if !ask.fits(model.1) {
         return None;
     }
     registry.found(handle, version, model)

@@ -213,6 +213,12 @@ impl Registry {
         handle::encode_registry(self.number, self.generation.load(Ordering::Acquire))
     }
 
+    /// Whether the registry is known under this handle now, which has its number.
+    #[inline(always)]
+    pub(crate) fn still_has(&self, handle: u64) -> bool {
+        self.generation.load(Ordering::Acquire) == handle::registry_generation(handle)
+    }
+
     /// Begins a new epoch: all that was built before is empty, all models from before are stale.
     pub(crate) fn forget(&self) {
         self.epoch.store(self.epoch.load(Ordering::Relaxed) + 1, Ordering::Release);
