@@ -309,7 +309,7 @@ const FULL: (usize, usize) = (4, 5);
 /// A small table has so many places for each entry when it is made: nearly each then stands where it is looked for, and a search that
 /// always ends at its first step is one that the machine foretells.
 const ROOMY: usize = 8;
-const MOST_ROOMY: usize = 1 << 10;
+const MOST_ROOMY: usize = 1 << 12;
 
 /// How many places a hash table is given that is made for so many entries, where that is a small one.
 pub(crate) fn roomy(entries: usize) -> usize {

@@ -696,10 +696,23 @@ impl List {
     pub fn push(&self, id: u64, atom: u32, freshness: u64) -> bool {
         let shape = self.shape();
         let position = (shape & USED) as usize;
+        if shape & LONG == 0 {
+            return self.push_short(position, id, atom, freshness);
+        }
         self.write(|| {
             self.put(shape, position, id, atom);
-            if shape & LONG != 0 {
-                index_insert(self.run(&self.long_index).as_slice(), atom, position);
+            index_insert(self.run(&self.long_index).as_slice(), atom, position);
+            self.stamped(freshness, |shape| shape + 1)
+        })
+    }
+
+    /// As [`List::push`], to a short list that has so many entries.
+    #[inline(always)]
+    pub fn push_short(&self, used: usize, id: u64, atom: u32, freshness: u64) -> bool {
+        self.write(|| {
+            if let (Some(to), Some(name)) = (self.ids.get(used), self.atoms.get(used)) {
+                to.store(id, Ordering::Relaxed);
+                name.store(atom, Ordering::Relaxed);
             }
             self.stamped(freshness, |shape| shape + 1)
         })

@@ -160,7 +160,8 @@ pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option
     if let Some(position) = list.position(atom) {
         return replace(locked, list, owner, position, (schema, structure), new);
     }
-    if list.used() == INLINE || locked.live_models >= locked.options.max_models {
+    let used = list.used();
+    if used == INLINE || locked.live_models >= locked.options.max_models {
         return None;
     }
     locked.reserve_indices(1).ok()?;
@@ -205,7 +206,7 @@ pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option
     let key = locked.key(model);
     let id = locked.fill(model, key, (atom, structure), schema, new.marks, new.user_data);
     let freshness = slot.refresh(list);
-    let was_asked = list.push(id, atom, freshness);
+    let was_asked = list.push_short(used, id, atom, freshness);
     locked.count_invalidation(was_asked);
     locked.link_partition(model, key, (atom, structure), place, spots, false);
     if begun {
