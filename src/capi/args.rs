@@ -170,14 +170,19 @@ pub(crate) unsafe fn text<'a>(pointer: *const c_char, length: usize, name: &str)
     check_utf8(unsafe { bytes(pointer, length, name) }?, name)
 }
 
+/// Whether a text is ASCII.
+#[inline(always)]
+pub(crate) fn is_ascii(bytes: &[u8]) -> bool {
+    match short::pack(bytes) {
+        Some([first, second]) => (first | second) & (u64::MAX / 0xFF * 0x80) == 0,
+        None => bytes.is_ascii(),
+    }
+}
+
 /// The bytes as text.
 #[inline(always)]
 pub(crate) fn check_utf8<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str> {
-    let ascii = match short::pack(bytes) {
-        Some([first, second]) => (first | second) & (u64::MAX / 0xFF * 0x80) == 0,
-        None => bytes.is_ascii(),
-    };
-    if ascii {
+    if is_ascii(bytes) {
         // SAFETY: ASCII is UTF-8. The general check takes several times as long for a short name.
         return Ok(unsafe { std::str::from_utf8_unchecked(bytes) });
     }

@@ -11,6 +11,7 @@ use crate::core::query;
 use crate::core::quick;
 use crate::core::registry::{Locked, resolve_locked, resolve_locked_for};
 use crate::core::release::Kind;
+use crate::core::short;
 use crate::error::{Error, Result, Status};
 
 use super::args::{self, Growable, Out};
@@ -500,8 +501,7 @@ unsafe fn list_at_once(
     count: *mut usize,
     stamp: *mut mreg_stamp,
 ) -> bool {
-    let room_is_good =
-        !models.is_null() && models.is_aligned() && capacity <= isize::MAX as usize / size_of::<mreg_model>();
+    let room_is_good = !models.is_null() && models.is_aligned() && capacity <= MOST_ROOM;
     if count.is_null() || !count.is_aligned() || !room_is_good || !stamp.is_aligned() {
         return false;
     }
@@ -560,6 +560,35 @@ pub unsafe extern "C" fn mreg_owner_models(
     stamp: *mut mreg_stamp,
     error: *mut mreg_error,
 ) -> mreg_status {
+    let aligned = (models.addr() | count.addr()).is_multiple_of(align_of::<mreg_model>());
+    if aligned && stamp.is_null() && !count.is_null() && !models.is_null() && capacity <= MOST_ROOM {
+        // SAFETY: not null, aligned, not larger than an object can be, and promised by the caller.
+        let room = unsafe { std::slice::from_raw_parts_mut(models.cast(), capacity) };
+        if let Some(used) = quick::list_short(owner, kind, room) {
+            // SAFETY: neither null nor unaligned, and promised by the caller.
+            unsafe { count.write(used) };
+            return Status::OK as mreg_status;
+        }
+    }
+    // SAFETY: as the caller promises.
+    unsafe { models_apart(owner, kind, models, capacity, count, stamp, error) }
+}
+
+/// The rest of [`mreg_owner_models`], which has the same arguments in the same places: it is gone on to and not called, so that the first
+/// part keeps nothing.
+///
+/// # Safety
+/// As [`mreg_owner_models`].
+#[inline(never)]
+unsafe extern "C" fn models_apart(
+    owner: mreg_owner,
+    kind: u32,
+    models: *mut mreg_model,
+    capacity: usize,
+    count: *mut usize,
+    stamp: *mut mreg_stamp,
+    error: *mut mreg_error,
+) -> mreg_status {
     // SAFETY: as the caller promises.
     if unsafe { list_at_once(owner, kind, (models, capacity), count, stamp) } {
         return Status::OK as mreg_status;
@@ -567,6 +596,9 @@ pub unsafe extern "C" fn mreg_owner_models(
     // SAFETY: as the caller promises.
     unsafe { guard_apart(error, move || list(owner, kind, Which::Owned, (models, capacity), count, stamp)) }
 }
+
+/// No object is larger, so that no array has more.
+const MOST_ROOM: usize = isize::MAX as usize / size_of::<mreg_model>();
 
 /// Copies the handles of the models whose data source the owner is, also of those that an app owns, in the order of
 /// registration. Otherwise as `mreg_owner_models`; an app has no model on it.
@@ -734,6 +766,35 @@ pub unsafe extern "C" fn mreg_owner_has(
 /// Pointers that are not NULL point to what their types say; `name` to `name_length` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mreg_owner_get(
+    owner: mreg_owner,
+    kind: u32,
+    name: *const c_char,
+    name_length: usize,
+    model: *mut mreg_model,
+    error: *mut mreg_error,
+) -> mreg_status {
+    if !model.is_null() && model.is_aligned() && !name.is_null() && name_length <= short::MOST {
+        // SAFETY: not null, bytes are always aligned, and promised by the caller.
+        let bytes = unsafe { std::slice::from_raw_parts(name.cast(), name_length) };
+        // No model has a name that is not UTF-8, so that is looked at only where there is none.
+        if let Some(found) = quick::get_short(owner, kind, bytes)
+            && (found != 0 || args::is_ascii(bytes))
+        {
+            // SAFETY: neither null nor unaligned, and promised by the caller.
+            unsafe { model.write(found) };
+            return Status::OK as mreg_status;
+        }
+    }
+    // SAFETY: as the caller promises.
+    unsafe { get_apart(owner, kind, name, name_length, model, error) }
+}
+
+/// The rest of [`mreg_owner_get`], as [`models_apart`] is of [`mreg_owner_models`].
+///
+/// # Safety
+/// As [`mreg_owner_get`].
+#[inline(never)]
+unsafe extern "C" fn get_apart(
     owner: mreg_owner,
     kind: u32,
     name: *const c_char,

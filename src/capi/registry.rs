@@ -2,8 +2,10 @@
 
 use crate::core::handle::MAX_SLOTS;
 use crate::core::partition::MAX_LABEL;
+use crate::core::quick;
 use crate::core::registry::{self, Options, resolve_locked};
 use crate::core::release;
+use crate::core::short;
 use crate::core::tenant::{Memory, Stats};
 use crate::error::{Error, Result, Status};
 use std::ffi::c_char;
@@ -563,6 +565,32 @@ pub unsafe extern "C" fn mreg_registry_hold_models(
 /// Pointers that are not NULL point to what their types say; `name` to `name_length` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mreg_registry_find_model(
+    registry: mreg_registry,
+    name: *const c_char,
+    name_length: usize,
+    model: *mut mreg_model,
+    error: *mut mreg_error,
+) -> mreg_status {
+    if !model.is_null() && model.is_aligned() && !name.is_null() && name_length <= short::MOST {
+        // SAFETY: not null, bytes are always aligned, and promised by the caller.
+        let bytes = unsafe { std::slice::from_raw_parts(name.cast(), name_length) };
+        if let Some(found) = quick::find_short(registry, bytes) {
+            // SAFETY: neither null nor unaligned, and promised by the caller.
+            unsafe { model.write(found) };
+            return Status::OK as mreg_status;
+        }
+    }
+    // SAFETY: as the caller promises.
+    unsafe { find_apart(registry, name, name_length, model, error) }
+}
+
+/// The rest of [`mreg_registry_find_model`], which has the same arguments in the same places: it is gone on to and not called, so that the
+/// first part keeps nothing.
+///
+/// # Safety
+/// As [`mreg_registry_find_model`].
+#[inline(never)]
+unsafe extern "C" fn find_apart(
     registry: mreg_registry,
     name: *const c_char,
     name_length: usize,

@@ -143,17 +143,30 @@ impl Counters {
         self.count(What::Reused);
     }
 
+    /// Counts one hit, where the thread's line is found without a call; gives whether it was.
+    #[inline(always)]
+    pub fn hit_at_once(&'static self) -> bool {
+        self.count_at_once(What::Hit)
+    }
+
     #[inline(always)]
     fn count(&'static self, what: What) {
-        if let Some(thread) = this_thread() {
-            let place = self.place(thread);
-            if place.thread.load(Ordering::Relaxed) == thread {
-                // SAFETY: in a place that a thread has stands the line that it was lent, which is never freed.
-                unsafe { &*place.line.load(Ordering::Relaxed) }.count(what);
-                return;
-            }
+        if !self.count_at_once(what) {
+            self.count_apart(what);
         }
-        self.count_apart(what);
+    }
+
+    #[inline(always)]
+    fn count_at_once(&'static self, what: What) -> bool {
+        let Some(thread) = this_thread() else { return false };
+        let place = self.place(thread);
+        let (whose, line) = (place.thread.load(Ordering::Relaxed), place.line.load(Ordering::Relaxed));
+        if whose != thread {
+            return false;
+        }
+        // SAFETY: in a place that a thread has stands the line that it was lent, which is never freed.
+        unsafe { &*line }.count(what);
+        true
     }
 
     #[cold]

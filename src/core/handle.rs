@@ -144,6 +144,12 @@ pub fn generation(uses: u32) -> u32 {
     GENERATION_BASE.wrapping_add(uses) & GENERATION_MASK
 }
 
+/// As [`generation`], without a call; `None` before the first one.
+#[inline(always)]
+pub fn generation_at_once(uses: u32) -> Option<u32> {
+    Some(Lazy::get(&GENERATION_BASE)?.wrapping_add(uses) & GENERATION_MASK)
+}
+
 /// How many uses of a slot there can be before it is retired: one less than there are generations, so that a generation
 /// that was never given out is left to tell forged handles by.
 pub const MAX_USES: u32 = GENERATION_MASK;

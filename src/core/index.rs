@@ -586,20 +586,22 @@ impl Index {
     /// The newest model of a key in the first partition that has one, and what searches look at of it.
     #[inline(always)]
     pub fn first<'a>(&self, keys: &'a Table<ModelKey>, key: u32) -> Option<Known<'a>> {
+        // Most stand where they are looked for first.
+        self.first_at_home(keys, key).or_else(|| self.first_behind(keys, key))
+    }
+
+    /// As [`Index::first`], where it stands where it is looked for first, in a table that is a whole run: see [`home`].
+    #[inline(always)]
+    pub fn first_at_home<'a>(&self, keys: &'a Table<ModelKey>, key: u32) -> Option<Known<'a>> {
         let (run, alone) = (self.firsts.run(), self.wanted(key, NONE));
-        // Most stand where they are looked for first: see `home`.
-        if !run.is_part {
-            let place = run.words.at_part(!alone.upper)?;
-            if let Some((_, model, key)) = self.is_at(keys, 0, place.load(Ordering::Relaxed), alone) {
-                return Some((model, key));
-            }
-        }
-        self.first_behind(keys, run, alone)
+        let place = if run.is_part { return None } else { run.words.at_part(!alone.upper)? };
+        let (_, model, key) = self.is_at(keys, 0, place.load(Ordering::Relaxed), alone)?;
+        Some((model, key))
     }
 
     #[inline(never)]
-    fn first_behind<'a>(&self, keys: &'a Table<ModelKey>, run: Run, alone: Wanted) -> Option<Known<'a>> {
-        self.look(keys, run.places(), alone).ok().map(|(_, model, key)| (model, key))
+    fn first_behind<'a>(&self, keys: &'a Table<ModelKey>, key: u32) -> Option<Known<'a>> {
+        self.look(keys, self.firsts.places(), self.wanted(key, NONE)).ok().map(|(_, model, key)| (model, key))
     }
 
     /// The newest model of a key in a partition, and what searches look at of it.

@@ -328,6 +328,33 @@ impl List {
         self.unchanged(version).then_some((Answer { count: used, unasked }, stamp))
     }
 
+    /// As [`List::copy_at_once`], where the list is a short one that was asked since it was changed; gives how many models there are.
+    #[inline(always)]
+    pub fn copy_short(
+        &self,
+        generation: u32,
+        kind: u32,
+        epoch: &AtomicU64,
+        out: &mut [MaybeUninit<u64>],
+    ) -> Option<usize> {
+        let version = self.version.load(Ordering::Acquire);
+        let (identity, shape) = (self.identity.load(Ordering::Relaxed), self.shape.load(Ordering::Relaxed));
+        let usual = version & 1 == 0
+            && identity as u32 == live_identity(generation)
+            && shape & (LONG | UNASKED) == 0
+            && self.valid.load(Ordering::Relaxed) == epoch.load(Ordering::Acquire)
+            && (kind == ANY_KIND || kind == (identity >> 32) as u32);
+        if !usual {
+            return None;
+        }
+        let used = (shape & USED) as usize;
+        match out.first_chunk_mut::<INLINE>() {
+            Some(out) if used == INLINE => memory::copy_ten(&self.ids, out),
+            _ => memory::copy_few(self.ids.get(..used)?, out),
+        }
+        self.unchanged(version).then_some(used)
+    }
+
     #[inline(never)]
     fn copy_long(&self, shape: u64, kind: u32, out: &mut [MaybeUninit<u64>]) -> Option<()> {
         if takes_lock(shape, kind) {
@@ -352,6 +379,24 @@ impl List {
         let position = self.position_of(shape, atom);
         let found =
             position.and_then(|position| self.ids(shape).get(position)).map_or(0, |id| id.load(Ordering::Relaxed));
+        self.unchanged(version).then_some(found)
+    }
+
+    /// As [`List::find_at_once`], in a short list.
+    #[inline(always)]
+    pub fn find_short(&self, generation: u32, kind: u32, epoch: &AtomicU64, atom: u32) -> Option<u64> {
+        let version = self.version.load(Ordering::Acquire);
+        let (identity, shape) = (self.identity.load(Ordering::Relaxed), self.shape.load(Ordering::Relaxed));
+        let usual = version & 1 == 0
+            && identity as u32 == live_identity(generation)
+            && shape & LONG == 0
+            && self.valid.load(Ordering::Relaxed) == epoch.load(Ordering::Acquire)
+            && (kind == ANY_KIND || kind == (identity >> 32) as u32);
+        if !usual {
+            return None;
+        }
+        let position = memory::position_of_ten(&self.atoms, (shape & USED) as usize, atom);
+        let found = position.and_then(|position| self.ids.get(position)).map_or(0, |id| id.load(Ordering::Relaxed));
         self.unchanged(version).then_some(found)
     }
 

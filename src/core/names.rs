@@ -288,6 +288,22 @@ impl Names {
         (moves & 1 == 0 && self.moves.load(Ordering::Relaxed) == moves).then_some(None)
     }
 
+    /// As [`Names::find_at_once`], of a short name that stands where it is looked for first, or of which that place is empty: without
+    /// a call.
+    #[inline(always)]
+    pub fn find_short(&self, name: &[u8]) -> Option<Option<Found>> {
+        let moves = self.moves.load(Ordering::Acquire);
+        let key = if name.len() <= short::MOST { Lazy::get(&KEYS)? } else { return None };
+        let wanted = Wanted::under(key, name);
+        let entry = self.run().at_part(wanted.hash)?.load(Ordering::Acquire);
+        if entry != 0 {
+            let found = if (entry >> 32) as u32 == wanted.upper() { self.found(entry, wanted)? } else { return None };
+            return Some(Some(found));
+        }
+        fence(Ordering::Acquire);
+        (moves & 1 == 0 && self.moves.load(Ordering::Relaxed) == moves).then_some(None)
+    }
+
     #[inline(always)]
     fn probe(&self, wanted: Wanted<'_>) -> Option<Found> {
         let run = self.run();

@@ -132,14 +132,20 @@ impl Places {
     /// As [`Places::note`], of a partition that is there.
     #[inline(always)]
     pub(super) fn note_there(&self, slot: &Slot) {
-        let tick = self.tick.load(Ordering::Relaxed);
-        if slot.note.load(Ordering::Relaxed) < tick {
-            self.note_now(slot, tick);
+        if !self.is_noted(slot) {
+            self.note_now(slot);
         }
     }
 
+    /// Whether a reader has used a partition in this tick.
+    #[inline(always)]
+    pub(super) fn is_noted(&self, slot: &Slot) -> bool {
+        slot.note.load(Ordering::Relaxed) >= self.tick.load(Ordering::Relaxed)
+    }
+
     #[cold]
-    fn note_now(&self, slot: &Slot, tick: u64) {
+    fn note_now(&self, slot: &Slot) {
+        let tick = self.tick.load(Ordering::Relaxed);
         let now = match self.standing.load(Ordering::Relaxed) {
             0 => clock::monotonic_ms() + 1,
             standing => standing,

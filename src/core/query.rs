@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Status};
 
-use super::handle::Parts;
+use super::handle::{self, Parts, Tag};
 use super::index::{By, Known, ModelKey};
 use super::list::{ANY_KIND, Answer, Ask, List, Miss, RETRIES, Stamp, Which};
 use super::model::{check_code, structure_key};
@@ -261,6 +261,17 @@ impl Registry {
         }
         self.places.note_there(there);
         Some(self.model_handle(model, uses))
+    }
+
+    /// As [`Registry::found`], where the use of the partition is noted already in this tick.
+    #[inline(always)]
+    pub(super) fn found_at_once(&'static self, handle: u64, version: u64, (model, key): Known<'_>) -> Option<u64> {
+        let (partition, uses) = (key.partition.load(Ordering::Relaxed), key.uses.load(Ordering::Relaxed));
+        let there = self.places.there(partition)?;
+        let generation = handle::generation_at_once(uses)?;
+        let usual = self.places.is_noted(there) && self.changes.unchanged(version) && self.still_has(handle);
+        let parts = Parts { registry: self.number, index: model, generation };
+        usual.then(|| handle::encode(Tag::Model, parts))
     }
 
     /// Whether the partition is there that a model lives in.

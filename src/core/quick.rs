@@ -29,6 +29,15 @@ pub fn list<const STAMPED: bool>(owner: u64, kind: u32, out: &mut [MaybeUninit<u
     Some((registry.count((list, answer)), stamp))
 }
 
+/// As [`list`], of a short list that was asked since it was changed, on a thread that has counted before: without a call.
+#[inline(always)]
+pub fn list_short(owner: u64, kind: u32, out: &mut [MaybeUninit<u64>]) -> Option<usize> {
+    let (registry, parts) = locate(owner).ok()?;
+    let list = registry.lists.get(parts.index)?;
+    let count = list.copy_short(parts.generation, kind, &registry.epoch, out)?;
+    registry.counters.hit_at_once().then_some(count)
+}
+
 /// The stamp of an owner's list that a clear has emptied, where somebody has the lock, who may be the one who clears: whoever asks all the while
 /// sees the clear before the code for it is in any cache.
 #[inline(always)]
@@ -50,6 +59,16 @@ pub fn get<'a>(owner: u64, kind: u32, name: impl Name<'a>) -> Option<u64> {
     let (registry, parts) = locate(owner).ok()?;
     let Some(found) = registry.names.find_at_once(name)? else { return get_nothing(registry, parts) };
     get_found(registry, parts, kind, found)
+}
+
+/// As [`get`], of a short name in a short list: without a call.
+#[inline(always)]
+pub fn get_short(owner: u64, kind: u32, name: &[u8]) -> Option<u64> {
+    let (registry, parts) = locate(owner).ok()?;
+    let Some(found) = registry.names.find_short(name)? else { return get_nothing(registry, parts) };
+    let list = registry.lists.get(parts.index)?;
+    let model = list.find_short(parts.generation, kind, &registry.epoch, found.atom)?;
+    found.still().then_some(model)
 }
 
 /// As [`get`], of a name that was found before, if that is still there.
@@ -79,6 +98,16 @@ pub fn find_model(handle: u64, tenant: Option<&str>, name: &[u8]) -> Option<u64>
         Some(code) => registry.by_name.newest(&registry.keys, atom, registry.places.code_at_once(code)?)?,
     };
     registry.found(handle, version, model)
+}
+
+/// As [`find_model`], of a short name in all of a registry, whose partition was used in this tick: without a call.
+#[inline(always)]
+pub fn find_short(handle: u64, name: &[u8]) -> Option<u64> {
+    let registry = super::registry::find(handle).ok()?;
+    let version = registry.changes.read()?;
+    let atom = registry.names.find_short(name)??.atom;
+    let known = registry.by_name.first_at_home(&registry.keys, atom)?;
+    registry.found_at_once(handle, version, known)
 }
 
 /// The newest model of a structure that fits; there is no answer where there is no model, or where older ones have to be
