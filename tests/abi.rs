@@ -91,9 +91,21 @@ fn the_shared_library_has_its_soname_and_stays_loaded() {
 struct Exported {
     name: String,
     abi: String,
+    /// With that of the function that it ends with where it has no answer at once.
     body: String,
     /// Where, for people.
     file: String,
+}
+
+/// The body of the function that a function ends with, which has the same arguments, and is in the same file.
+fn rest_of<'a>(body: &str, text: &'a str) -> &'a str {
+    let last = body.trim_end().lines().next_back().unwrap_or_default();
+    let called = last.split_once("unsafe { ").and_then(|(_, call)| call.split_once('(')).map_or("", |(name, _)| name);
+    if !called.ends_with("_apart") {
+        return "";
+    }
+    let rest = text.split_once(&format!("unsafe extern \"C\" fn {called}(")).map_or("", |(_, rest)| rest);
+    rest.split_once("\n}").map_or("", |(function, _)| function)
 }
 
 /// The exported functions of `src/capi`.
@@ -110,7 +122,9 @@ fn exported() -> Vec<Exported> {
                 let rest = head.split_once(key).unwrap_or_else(|| panic!("{path:?}: no {key:?} in {head}")).1;
                 rest.split(['(', '"', ' ', '<']).next().unwrap_or_default().to_owned()
             };
-            let code = part[head.len()..end].lines().map(|line| line.split("//").next().unwrap_or_default());
+            let body = &part[head.len()..end];
+            let code = [body, rest_of(body, &text)].join("\n");
+            let code = code.lines().map(|line| line.split("//").next().unwrap_or_default());
             found.push(Exported {
                 name: word_after(" fn "),
                 abi: word_after("extern \""),

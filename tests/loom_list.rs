@@ -86,7 +86,7 @@ mod error {
 }
 
 use std::mem::MaybeUninit;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU8;
 use std::sync::{Mutex, PoisonError};
 
 use atomics::{AtomicU64, Ordering};
@@ -139,10 +139,10 @@ impl Scene {
     fn answer(&self, list: &List, generation: u32) -> Result<(Vec<u64>, Stamp, Answer), Miss> {
         let (mut out, mut stamp) = ([const { MaybeUninit::uninit() }; 4], Stamp::default());
         let words = (&self.epoch, &self.registry_word);
-        let at_once = if AT_ONCE.load(Ordering::Relaxed) {
-            list.copy_at_once::<true>(generation, ANY_KIND, words, &mut out)
-        } else {
-            None
+        let at_once = match AT_ONCE.load(Ordering::Relaxed) {
+            WITHOUT_A_CALL => list.copy_at_once::<true, true>(generation, ANY_KIND, words, &mut out),
+            SHORT_WAY => list.copy_at_once::<true, false>(generation, ANY_KIND, words, &mut out),
+            _ => None,
         };
         let answer = match at_once {
             Some((answer, at)) => {
@@ -162,15 +162,18 @@ impl Scene {
     }
 }
 
-/// Whether readers first try the short way, as the library's do.
-static AT_ONCE: AtomicBool = AtomicBool::new(false);
+/// Which way readers try first: the library's try the short ones.
+static AT_ONCE: AtomicU8 = AtomicU8::new(LONG_WAY);
+const LONG_WAY: u8 = 0;
+const SHORT_WAY: u8 = 1;
+const WITHOUT_A_CALL: u8 = 2;
 
-/// Every order in which one thread is interrupted at most so often, for readers of either way.
+/// Every order in which one thread is interrupted at most so often, for readers of each way.
 fn check(work: impl Fn() + Send + Sync + 'static) {
     static ONE_BY_ONE: Mutex<()> = Mutex::new(());
     let _guard = ONE_BY_ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let work = std::sync::Arc::new(work);
-    for at_once in [false, true] {
+    for at_once in [LONG_WAY, SHORT_WAY, WITHOUT_A_CALL] {
         AT_ONCE.store(at_once, Ordering::Relaxed);
         let work = work.clone();
         let mut model = loom::model::Builder::new();
@@ -184,6 +187,7 @@ fn check(work: impl Fn() + Send + Sync + 'static) {
 fn a_copy_is_of_one_moment() {
     check(|| {
         let scene = Scene::of_two();
+        assert_eq!(scene.asks_first(), Some(true), "who asks without a call is not the first");
         let reader = {
             let scene = scene.clone();
             thread::spawn(move || match scene.copy(&scene.list, 7) {
@@ -209,7 +213,9 @@ fn a_model_is_found_by_its_name_wherever_it_stands() {
         let reader = {
             let scene = scene.clone();
             thread::spawn(move || {
-                let found = scene.list.find_at_once(7, ANY_KIND, &scene.epoch, 2);
+                let found = scene.list.find_at_once::<false>(7, ANY_KIND, &scene.epoch, 2);
+                assert!(matches!(found, None | Some(20 | 30)), "{found:?}");
+                let found = scene.list.find_at_once::<true>(7, ANY_KIND, &scene.epoch, 2);
                 assert!(matches!(found, None | Some(20 | 30)), "{found:?}");
                 let found = scene.list.find(&scene.ask(7), 2);
                 assert!(matches!(found, Err(Miss::Contended) | Ok(Some(20 | 30))), "{found:?}");

@@ -288,9 +288,10 @@ impl List {
         true
     }
 
-    /// As [`List::copy`] of the models that the owner has, where nobody is at the list.
+    /// As [`List::copy`] of the models that the owner has, where nobody is at the list; with `SHORT` only where it is a short one that was
+    /// asked since it was changed, and without a call.
     #[inline(always)]
-    pub fn copy_at_once<const STAMPED: bool>(
+    pub fn copy_at_once<const STAMPED: bool, const SHORT: bool>(
         &self,
         generation: u32,
         kind: u32,
@@ -304,16 +305,16 @@ impl List {
         let registry = if STAMPED { registry_word.load(Ordering::Acquire) } else { 0 };
         let usual = version & 1 == 0
             && identity as u32 == live_identity(generation)
+            && (!SHORT || shape & (LONG | UNASKED) == 0)
             && self.valid.load(Ordering::Relaxed) == epoch.load(Ordering::Acquire)
             && (kind == ANY_KIND || kind == (identity >> 32) as u32);
         if !usual {
             return None;
         }
-        if shape & LONG == 0 {
-            let ids = self.ids.get(..used)?;
-            match (<&[AtomicU64; INLINE]>::try_from(ids), out.first_chunk_mut::<INLINE>()) {
-                (Ok(ids), Some(out)) => memory::copy_ten(ids, out),
-                _ => memory::copy_few(ids, out),
+        if SHORT || shape & LONG == 0 {
+            match out.first_chunk_mut::<INLINE>() {
+                Some(out) if used == INLINE => memory::copy_ten(&self.ids, out),
+                _ => memory::copy_few(self.ids.get(..used)?, out),
             }
         } else {
             self.copy_long(shape, (identity >> 32) as u32, out)?;
@@ -328,33 +329,6 @@ impl List {
         self.unchanged(version).then_some((Answer { count: used, unasked }, stamp))
     }
 
-    /// As [`List::copy_at_once`], where the list is a short one that was asked since it was changed; gives how many models there are.
-    #[inline(always)]
-    pub fn copy_short(
-        &self,
-        generation: u32,
-        kind: u32,
-        epoch: &AtomicU64,
-        out: &mut [MaybeUninit<u64>],
-    ) -> Option<usize> {
-        let version = self.version.load(Ordering::Acquire);
-        let (identity, shape) = (self.identity.load(Ordering::Relaxed), self.shape.load(Ordering::Relaxed));
-        let usual = version & 1 == 0
-            && identity as u32 == live_identity(generation)
-            && shape & (LONG | UNASKED) == 0
-            && self.valid.load(Ordering::Relaxed) == epoch.load(Ordering::Acquire)
-            && (kind == ANY_KIND || kind == (identity >> 32) as u32);
-        if !usual {
-            return None;
-        }
-        let used = (shape & USED) as usize;
-        match out.first_chunk_mut::<INLINE>() {
-            Some(out) if used == INLINE => memory::copy_ten(&self.ids, out),
-            _ => memory::copy_few(self.ids.get(..used)?, out),
-        }
-        self.unchanged(version).then_some(used)
-    }
-
     #[inline(never)]
     fn copy_long(&self, shape: u64, kind: u32, out: &mut [MaybeUninit<u64>]) -> Option<()> {
         if takes_lock(shape, kind) {
@@ -364,39 +338,31 @@ impl List {
         Some(())
     }
 
-    /// As [`List::find`], where nobody is at the list; 0 where no entry has the name.
+    /// As [`List::find`], where nobody is at the list; 0 where no entry has the name. With `SHORT` only in a short list, and without a
+    /// call.
     #[inline(always)]
-    pub fn find_at_once(&self, generation: u32, kind: u32, epoch: &AtomicU64, atom: u32) -> Option<u64> {
+    pub fn find_at_once<const SHORT: bool>(
+        &self,
+        generation: u32,
+        kind: u32,
+        epoch: &AtomicU64,
+        atom: u32,
+    ) -> Option<u64> {
         let version = self.version.load(Ordering::Acquire);
         let (identity, shape) = (self.identity.load(Ordering::Relaxed), self.shape.load(Ordering::Relaxed));
         let usual = version & 1 == 0
             && identity as u32 == live_identity(generation)
+            && (!SHORT || shape & LONG == 0)
             && self.valid.load(Ordering::Relaxed) == epoch.load(Ordering::Acquire)
             && (kind == ANY_KIND || kind == (identity >> 32) as u32);
         if !usual {
             return None;
         }
+        // What is known of the shape is told to the compiler.
+        let shape = if SHORT { shape & !LONG } else { shape };
         let position = self.position_of(shape, atom);
         let found =
             position.and_then(|position| self.ids(shape).get(position)).map_or(0, |id| id.load(Ordering::Relaxed));
-        self.unchanged(version).then_some(found)
-    }
-
-    /// As [`List::find_at_once`], in a short list.
-    #[inline(always)]
-    pub fn find_short(&self, generation: u32, kind: u32, epoch: &AtomicU64, atom: u32) -> Option<u64> {
-        let version = self.version.load(Ordering::Acquire);
-        let (identity, shape) = (self.identity.load(Ordering::Relaxed), self.shape.load(Ordering::Relaxed));
-        let usual = version & 1 == 0
-            && identity as u32 == live_identity(generation)
-            && shape & LONG == 0
-            && self.valid.load(Ordering::Relaxed) == epoch.load(Ordering::Acquire)
-            && (kind == ANY_KIND || kind == (identity >> 32) as u32);
-        if !usual {
-            return None;
-        }
-        let position = memory::position_of_ten(&self.atoms, (shape & USED) as usize, atom);
-        let found = position.and_then(|position| self.ids.get(position)).map_or(0, |id| id.load(Ordering::Relaxed));
         self.unchanged(version).then_some(found)
     }
 

@@ -666,6 +666,28 @@ mod tests {
     }
 
     #[test]
+    fn a_word_is_told_by_how_far_into_its_run_it_is() {
+        assert!(Words::NONE.at_part(7).is_none());
+        for words in [8, 64, 1024] {
+            let run = allocate(words).expect("there is memory");
+            let step = u64::MAX / words as u64 + 1;
+            for (at, word) in (0..).zip(run.as_slice()) {
+                for number in [at * step, at * step + (step - 1)] {
+                    assert!(run.at_part(number).is_some_and(|found| ptr::eq(found, word)), "{at} of {words}");
+                }
+            }
+            free(run);
+        }
+    }
+
+    #[test]
+    fn the_highest_bit_of_a_number_is_told() {
+        for bit in 0..usize::BITS as usize {
+            assert_eq!([highest_bit(1 << bit), highest_bit(usize::MAX >> (usize::BITS as usize - 1 - bit))], [bit; 2]);
+        }
+    }
+
+    #[test]
     fn the_words_of_a_line_that_are_alike_are_told_by_their_upper_halves() {
         for places in (0..1_u32 << LINE_WORDS).step_by(if cfg!(miri) { 23 } else { 1 }) {
             let word = |at: usize| if places & 1 << at == 0 { 8 << 32 | 7 } else { 7 << 32 | at as u64 };

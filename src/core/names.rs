@@ -696,14 +696,23 @@ mod tests {
     #[test]
     fn names_are_found_wherever_they_stand_and_none_that_went() {
         static NAMES: Names = Names::new();
-        let count = if cfg!(miri) { 17 } else { 1_300 };
+        let count = if cfg!(miri) { 17 } else { 2_700 };
         let mut counts = NameCounts::default();
         let names: Vec<String> = (0..count).map(|number| format!("{number}{}", "n".repeat(number % 40))).collect();
         let hashes: Vec<u64> = names.iter().map(|name| Wanted::new(name.as_bytes()).hash).collect();
-        let known = |name: &String| match NAMES.find(name.as_bytes()) {
-            Lookup::Known(found) => Some(found.atom),
-            Lookup::Unknown => None,
-            Lookup::Contended => panic!("nobody writes"),
+        let short = std::cell::Cell::new(0);
+        let known = |name: &String| {
+            let known = match NAMES.find(name.as_bytes()) {
+                Lookup::Known(found) => Some(found.atom),
+                Lookup::Unknown => None,
+                Lookup::Contended => panic!("nobody writes"),
+            };
+            if let Some(found) = NAMES.find_short(name.as_bytes()) {
+                assert_eq!(found.map(|found| found.atom), known, "{name}");
+                assert!(name.len() <= short::MOST);
+                short.set(short.get() + 1);
+            }
+            known
         };
         let mut atoms = vec![0; count];
         for round in 0..3 {
@@ -726,6 +735,7 @@ mod tests {
         }
         atoms.into_iter().for_each(|atom| NAMES.release(&mut counts, atom));
         assert!(NAMES.run().is_empty(), "without names there is no index");
+        assert!(short.get() > 0, "no name stands in its own place");
     }
 
     /// Whatever their hashes are: two may be equal.

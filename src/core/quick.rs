@@ -25,7 +25,7 @@ pub fn list<const STAMPED: bool>(owner: u64, kind: u32, out: &mut [MaybeUninit<u
     let (registry, parts) = locate(owner).ok()?;
     let words = (&registry.epoch, &registry.word);
     let list = registry.lists.get(parts.index)?;
-    let (answer, stamp) = list.copy_at_once::<STAMPED>(parts.generation, kind, words, out)?;
+    let (answer, stamp) = list.copy_at_once::<STAMPED, false>(parts.generation, kind, words, out)?;
     Some((registry.count((list, answer)), stamp))
 }
 
@@ -34,8 +34,9 @@ pub fn list<const STAMPED: bool>(owner: u64, kind: u32, out: &mut [MaybeUninit<u
 pub fn list_short(owner: u64, kind: u32, out: &mut [MaybeUninit<u64>]) -> Option<usize> {
     let (registry, parts) = locate(owner).ok()?;
     let list = registry.lists.get(parts.index)?;
-    let count = list.copy_short(parts.generation, kind, &registry.epoch, out)?;
-    registry.counters.hit_at_once().then_some(count)
+    let words = (&registry.epoch, &registry.word);
+    let (answer, _) = list.copy_at_once::<false, true>(parts.generation, kind, words, out)?;
+    registry.counters.hit_at_once().then_some(answer.count)
 }
 
 /// The stamp of an owner's list that a clear has emptied, where somebody has the lock, who may be the one who clears: whoever asks all the while
@@ -67,7 +68,7 @@ pub fn get_short(owner: u64, kind: u32, name: &[u8]) -> Option<u64> {
     let (registry, parts) = locate(owner).ok()?;
     let Some(found) = registry.names.find_short(name)? else { return get_nothing(registry, parts) };
     let list = registry.lists.get(parts.index)?;
-    let model = list.find_short(parts.generation, kind, &registry.epoch, found.atom)?;
+    let model = list.find_at_once::<true>(parts.generation, kind, &registry.epoch, found.atom)?;
     found.still().then_some(model)
 }
 
@@ -75,7 +76,7 @@ pub fn get_short(owner: u64, kind: u32, name: &[u8]) -> Option<u64> {
 #[inline(always)]
 pub fn get_found(registry: &Registry, parts: Parts, kind: u32, found: Found) -> Option<u64> {
     let list = registry.lists.get(parts.index)?;
-    let model = list.find_at_once(parts.generation, kind, &registry.epoch, found.atom)?;
+    let model = list.find_at_once::<false>(parts.generation, kind, &registry.epoch, found.atom)?;
     found.still().then_some(model)
 }
 

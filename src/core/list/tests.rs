@@ -12,8 +12,13 @@ fn a_list_that_is_frozen_answers_nobody_and_any_other_at_once() {
     let room = || [MaybeUninit::uninit(); INLINE];
     let copy = || list.copy(&ask, Which::Owned, &mut room(), &mut Stamp::default());
     let at_once = |kind: u32| {
-        let copied = list.copy_at_once::<true>(7, kind, (&word, &word), &mut room());
-        (copied.map(|(answer, _)| answer.count), list.find_at_once(7, kind, &word, 1))
+        let words = (&word, &word);
+        let copied = list.copy_at_once::<true, false>(7, kind, words, &mut room());
+        let short = list.copy_at_once::<true, true>(7, kind, words, &mut room());
+        assert_eq!(short, copied);
+        let found = list.find_at_once::<false>(7, kind, &word, 1);
+        assert_eq!(list.find_at_once::<true>(7, kind, &word, 1), found);
+        (copied.map(|(answer, _)| answer.count), found)
     };
     let kinds = [ANY_KIND, DATA_SOURCE];
     list.open(7, DATA_SOURCE, 1, 5, 0);
@@ -28,6 +33,22 @@ fn a_list_that_is_frozen_answers_nobody_and_any_other_at_once() {
     list.thaw();
     list.thaw();
     assert_eq!(kinds.map(at_once), [(Some(1), Some(10)); 2], "let in once");
+    // Who is the first to ask has something to say, and a long list has no room in its block.
+    let short = || {
+        let copied = list.copy_at_once::<false, true>(7, ANY_KIND, (&word, &word), &mut room());
+        (copied.map(|(answer, _)| answer.count), list.find_at_once::<true>(7, ANY_KIND, &word, 1))
+    };
+    list.push(20, 2, 7);
+    assert_eq!(short(), (None, Some(10)));
+    list.is_first(copy().expect("an answer").unasked.expect("the first"), |_| ());
+    assert_eq!(short(), (Some(2), Some(10)));
+    for number in 3..=INLINE as u64 + 1 {
+        list.reserve(|_, _| ()).expect("there is memory");
+        list.push(number * 10, number as u32, 5 + number);
+    }
+    list.is_first(copy().expect("an answer").unasked.expect("the first"), |_| ());
+    assert_eq!(short(), (None, None));
+    assert_eq!(list.find_at_once::<false>(7, ANY_KIND, &word, 1), Some(10));
 }
 
 #[test]
