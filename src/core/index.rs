@@ -308,12 +308,19 @@ const EMPTY: u64 = 0;
 const FULL: (usize, usize) = (4, 5);
 /// A small table has so many places for each entry when it is made: nearly each then stands where it is looked for, and a search that
 /// always ends at its first step is one that the machine foretells.
-const ROOMY: usize = 8;
-const MOST_ROOMY: usize = 1 << 12;
+const ROOMY: usize = 16;
+/// So many it has at the least until it is made anew.
+const LEAST_ROOMY: usize = 4;
+pub(crate) const MOST_ROOMY: usize = 1 << 12;
 
 /// How many places a hash table is given that is made for so many entries, where that is a small one.
 pub(crate) fn roomy(entries: usize) -> usize {
     (entries * ROOMY).min(MOST_ROOMY)
+}
+
+/// Whether a hash table of so many places is too small a one for so many entries, where it could be roomy.
+pub(crate) fn is_narrow(places: usize, entries: usize) -> bool {
+    places < MOST_ROOMY && places < entries * LEAST_ROOMY
 }
 
 /// Set in a run's word where the table is a part of it; no address of a process is so high.
@@ -415,7 +422,8 @@ impl Entries {
 
     /// How many entries it may have.
     fn limit(&self) -> usize {
-        self.places().len() * FULL.0 / FULL.1
+        let places = self.places().len();
+        if places < MOST_ROOMY { places / LEAST_ROOMY } else { places * FULL.0 / FULL.1 }
     }
 
     /// How many places a table has at the least that is made for so many entries.

@@ -15,7 +15,7 @@ use once_cell::sync::Lazy;
 use crate::error::Status;
 
 use super::handle::MAX_SLOTS;
-use super::index::roomy;
+use super::index::{is_narrow, roomy};
 use super::list::RETRIES;
 use super::memory::{self, Atomics, LINE_WORDS, Table, Words};
 use super::short;
@@ -295,9 +295,7 @@ impl Names {
         let moves = self.moves.load(Ordering::Acquire);
         let key = if name.len() <= short::MOST { Lazy::get(&KEYS)? } else { return None };
         let wanted = Wanted::under(key, name);
-        let entry = self.run().at_part(wanted.hash)?.load(Ordering::Acquire);
-        if entry != 0 {
-            let found = if (entry >> 32) as u32 == wanted.upper() { self.found(entry, wanted)? } else { return None };
+        if let Some(found) = self.probe(wanted) {
             return Some(Some(found));
         }
         fence(Ordering::Acquire);
@@ -570,10 +568,10 @@ impl Names {
 
     fn make_room(&self, counts: &mut NameCounts) -> Result<(), Status> {
         let old = self.run();
-        if (counts.filled as usize + 1) * 3 <= old.len() * 2 {
+        let names = counts.live as usize + 1;
+        if (counts.filled as usize + 1) * 3 <= old.len() * 2 && !is_narrow(old.len(), names) {
             return Ok(());
         }
-        let names = counts.live as usize + 1;
         let new = memory::allocate((names * 2).max(roomy(names)).max(LINE_WORDS))?;
         for entry in old.as_slice() {
             let entry = entry.load(Ordering::Relaxed);
@@ -644,7 +642,7 @@ mod tests {
 
     /// How many names are made to collide, and in how many bits: no fewer than the places of a table of so many names have.
     const CRAFTED: usize = 160;
-    const BITS: u32 = 9;
+    const BITS: u32 = 12;
 
     /// Names whose hashes under this key agree in the upper bits, which are where a table begins to look.
     fn crafted(key: &ahash::RandomState) -> Vec<String> {

@@ -6,15 +6,15 @@ use super::change::{Change, Kind};
 use super::due::{Due, DueList};
 use super::fallible::Many;
 use super::handle::Parts;
-use super::index::ModelKey;
+use super::index::{MOST_ROOMY, ModelKey};
 use super::log::{self, Level};
 use super::partition::{GLOBAL, GLOBAL_INDEX};
 use super::registry::Locked;
 use super::state::NONE;
 
-/// How many places of an index a clear takes back itself, which have no pages of their own: more than later changes take back in a
+/// How many places of an index a clear takes back itself, those of two roomy tables, which have no pages of their own: more than later changes take back in a
 /// round of few models.
-const SMALL: usize = 2048;
+const SMALL: usize = 2 * MOST_ROOMY;
 
 /// What is known of a tenant.
 #[derive(Clone, Debug, Default)]

@@ -133,7 +133,7 @@ impl Both {
     fn shrink(&mut self) {
         self.index.shrink(&mut self.counts, &self.changes);
         for (table, entries) in [(&self.index.firsts, self.counts.firsts), (&self.index.rest, self.counts.rest)] {
-            assert!(table.places().len() <= entries * 16, "{} places for {entries}", table.places().len());
+            assert!(table.places().len() <= entries * 2 * ROOMY, "{} places for {entries}", table.places().len());
         }
     }
 
@@ -266,7 +266,7 @@ fn who_reads_inside_one_version_sees_one_moment() {
                     assert!(changes.begin());
                     let mut old = index.clear(&mut counts);
                     changes.end();
-                    assert!(old.reclaim(&mut 1_000));
+                    assert!(old.reclaim(&mut 10_000));
                 }
                 _ => {}
             }
