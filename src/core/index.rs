@@ -595,16 +595,30 @@ impl Index {
     #[inline(always)]
     pub fn first<'a>(&self, keys: &'a Table<ModelKey>, key: u32) -> Option<Known<'a>> {
         // Most stand where they are looked for first.
-        self.first_at_home(keys, key).or_else(|| self.first_behind(keys, key))
+        self.first_at_once(keys, key).or_else(|| self.first_behind(keys, key))
     }
 
-    /// As [`Index::first`], where it stands where it is looked for first, in a table that is a whole run: see [`home`].
+    /// As [`Index::first`], without a call: where it stands where it is looked for first, or behind that and before the end of the table.
     #[inline(always)]
-    pub fn first_at_home<'a>(&self, keys: &'a Table<ModelKey>, key: u32) -> Option<Known<'a>> {
+    pub fn first_at_once<'a>(&self, keys: &'a Table<ModelKey>, key: u32) -> Option<Known<'a>> {
         let (run, alone) = (self.firsts.run(), self.wanted(key, NONE));
+        // In a table that is a whole run that is where it is told by its hash alone: see `home`.
         let place = if run.is_part { return None } else { run.words.at_part(!alone.upper)? };
-        let (_, model, key) = self.is_at(keys, 0, place.load(Ordering::Relaxed), alone)?;
-        Some((model, key))
+        if let Some((_, model, key)) = self.is_at(keys, 0, place.load(Ordering::Relaxed), alone) {
+            return Some((model, key));
+        }
+        let places = run.places();
+        let behind = places.get(home(alone.upper, places.len()) + 1..)?;
+        for place in behind {
+            let entry = place.load(Ordering::Relaxed);
+            if let Some((_, model, key)) = self.is_at(keys, 0, entry, alone) {
+                return Some((model, key));
+            }
+            if order(entry) < order(alone.upper) {
+                return None;
+            }
+        }
+        None
     }
 
     #[inline(never)]

@@ -107,7 +107,7 @@ pub fn find_short(handle: u64, name: &[u8]) -> Option<u64> {
     let registry = super::registry::find(handle).ok()?;
     let version = registry.changes.read()?;
     let atom = registry.names.find_short(name)??.atom;
-    let known = registry.by_name.first_at_home(&registry.keys, atom)?;
+    let known = registry.by_name.first_at_once(&registry.keys, atom)?;
     registry.found_at_once(handle, version, known)
 }
 
