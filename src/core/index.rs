@@ -9,13 +9,14 @@
 //! what is not there ends where it would stand, and a table grows, and closes the gap of one that was taken out, without
 //! looking at the models.
 
-use std::collections::{HashMap, hash_map};
-
 use crate::error::Status;
 
 use super::atomics::{AtomicU32, AtomicU64, Ordering, fence};
 use super::memory::{self, Atomics, Table, Words};
 use super::state::NONE;
+
+pub(crate) use others::MAX_SEQUENCE;
+use others::{Others, TreeWords, bytes_of, no_words};
 
 /// What a search looks at of a model. The slot stays when the model goes, and with it how often it was used.
 #[repr(C, align(8))]
@@ -124,182 +125,12 @@ impl IndexCounts {
     }
 }
 
-/// The partitions, but for the first one, that have a key: a tree with 64 branches at each fork, whose words stand in a hash
-/// table. On the lowest level each bit is a sequence number, above it each is a word below that is not 0.
-struct Others {
-    words: TreeWords,
-    /// The places of words of the lowest level to which a bit was added last: partitions come to be one after the other, so that the next
-    /// bit of a key most likely goes to the same word. After the second one the word is kept beside it.
-    recent: [(u64, u64); RECENT],
-    /// Which words are kept there, as bits; the table then says what they said before.
-    kept: u64,
-}
-
-/// The words of a tree by [`Others::place`].
-type TreeWords = HashMap<u64, u64, ahash::RandomState>;
-
-/// As many as an application has models of different names; and as `kept` has bits.
-const RECENT: usize = 64;
-
-fn no_words() -> TreeWords {
-    HashMap::with_hasher(super::names::KEYS.clone())
-}
-
-fn bytes_of(words: &TreeWords) -> usize {
-    words.len() * size_of::<(u64, u64)>()
-}
-
-impl Default for Others {
-    fn default() -> Self {
-        Others { words: no_words(), recent: [(0, 0); RECENT], kept: 0 }
-    }
-}
-
 /// What a clear left of an index; to be taken back in steps.
 pub(crate) struct OldIndex {
     tables: [Run; 2],
     /// How many places of the first of them that is left.
     given_back: usize,
     others: TreeWords,
-}
-
-/// The most partitions that can come to be in a registry.
-pub(crate) const MAX_SEQUENCE: u64 = 1 << (6 * LEVELS);
-/// Levels of the tree; the highest has one word for each key.
-const LEVELS: u32 = 6;
-
-impl Others {
-    fn reserve(&mut self, more: usize) -> Result<(), Status> {
-        let words = more.checked_mul(LEVELS as usize).ok_or(Status::ERROR_OUT_OF_MEMORY)?;
-        self.words.try_reserve(words).map_err(|_| Status::ERROR_OUT_OF_MEMORY)
-    }
-
-    /// How many more keys in partitions there is room for at the least: each takes a word of each level at most.
-    fn room(&self) -> usize {
-        (self.words.capacity() - self.words.len()) / LEVELS as usize
-    }
-
-    #[inline(always)]
-    fn insert(&mut self, key: u32, sequence: u64) {
-        let place = Self::place(key, sequence >> 6, 0);
-        let at = Self::recent_at(place);
-        if self.kept >> at & 1 != 0 && self.recent[at].0 == place {
-            self.recent[at].1 |= 1 << (sequence & 63);
-        } else {
-            self.insert_elsewhere(key, sequence);
-        }
-    }
-
-    #[inline(never)]
-    fn insert_elsewhere(&mut self, key: u32, sequence: u64) {
-        let place = Self::place(key, sequence >> 6, 0);
-        let at = Self::recent_at(place);
-        self.write_back(at);
-        let again = std::mem::replace(&mut self.recent[at].0, place) == place;
-        let Some(word) = self.words.get_mut(&place) else { return self.insert_word(key, sequence) };
-        *word |= 1 << (sequence & 63);
-        // Not the first time, as those of a key that is added here and there would come and go each time.
-        if again {
-            self.recent[at].1 = *word;
-            self.kept |= 1 << at;
-        }
-    }
-
-    /// Adds a bit to a word that is not there, and its word to the one above.
-    #[cold]
-    fn insert_word(&mut self, key: u32, sequence: u64) {
-        let mut below = sequence;
-        for level in 0..LEVELS {
-            let word = self.words.entry(Self::place(key, below >> 6, level)).or_default();
-            let known = *word != 0;
-            *word |= 1 << (below & 63);
-            if known {
-                break;
-            }
-            below >>= 6;
-        }
-    }
-
-    /// Puts a word that is kept here back to its place.
-    fn write_back(&mut self, at: usize) {
-        if self.kept >> at & 1 != 0 {
-            self.kept &= !(1 << at);
-            let (place, word) = self.recent[at];
-            self.words.insert(place, word);
-        }
-    }
-
-    /// Where the word of a place would be kept.
-    #[inline(always)]
-    fn recent_at(place: u64) -> usize {
-        // Keys are numbers that were given out one after the other, or twice those; and of each there are few words at a time.
-        let (key, number) = (place >> 32, place << 4);
-        ((key >> 1) + (key << 5) + number) as usize % RECENT
-    }
-
-    /// Forgets every key; gives what is left of them.
-    fn clear(&mut self) -> TreeWords {
-        self.kept = 0;
-        std::mem::replace(&mut self.words, no_words())
-    }
-
-    fn remove(&mut self, key: u32, sequence: u64) {
-        self.write_back(Self::recent_at(Self::place(key, sequence >> 6, 0)));
-        let mut below = sequence;
-        for level in 0..LEVELS {
-            let place = Self::place(key, below >> 6, level);
-            let hash_map::Entry::Occupied(mut entry) = self.words.entry(place) else { break };
-            *entry.get_mut() &= !(1 << (below & 63));
-            if *entry.get() != 0 {
-                break;
-            }
-            entry.remove();
-            below >>= 6;
-        }
-    }
-
-    /// Where the word of this number on its level stands. Each level has a 64th of the numbers that the one below has, and a bit
-    /// above them by which it is told from the others.
-    #[inline(always)]
-    fn place(key: u32, number: u64, level: u32) -> u64 {
-        u64::from(key) << 32 | 1 << (6 * (LEVELS - 1 - level)) | number
-    }
-
-    /// The lowest sequence number of a key that is not lower than this one.
-    fn next(&self, key: u32, sequence: u64) -> Option<u64> {
-        let (mut level, mut from) = (0, sequence);
-        // Up to the first word that has a higher bit, and down again by the lowest bits.
-        loop {
-            if level == LEVELS || from >> (6 * (LEVELS - level)) != 0 {
-                return None;
-            }
-            let word = self.word(key, from >> 6, level) & u64::MAX << (from & 63);
-            if word != 0 {
-                from = (from >> 6) << 6 | u64::from(word.trailing_zeros());
-                break;
-            }
-            (level, from) = (level + 1, (from >> 6) + 1);
-        }
-        while level > 0 {
-            level -= 1;
-            from = from << 6 | u64::from(self.word(key, from, level).trailing_zeros());
-        }
-        Some(from)
-    }
-
-    fn word(&self, key: u32, number: u64, level: u32) -> u64 {
-        let place = Self::place(key, number, level);
-        let at = Self::recent_at(place);
-        if self.kept >> at & 1 != 0 && self.recent[at].0 == place {
-            return self.recent[at].1;
-        }
-        self.words.get(&place).copied().unwrap_or(0)
-    }
-
-    /// The sequence numbers of a key, the lowest first.
-    fn all(&self, key: u32) -> impl Iterator<Item = u64> + '_ {
-        std::iter::successors(self.next(key, 0), move |sequence| self.next(key, sequence + 1))
-    }
 }
 
 /// An entry's lower half is the model's index and one, so that no entry is 0.
@@ -903,6 +734,8 @@ fn remove(places: &[AtomicU64], at: usize) {
     places[gap].store(EMPTY, Ordering::Relaxed);
 }
 
+#[path = "index/others.rs"]
+mod others;
 #[cfg(all(test, not(loom)))]
 #[path = "index/tests.rs"]
 mod tests;

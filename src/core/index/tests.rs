@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::others::LEVELS;
 use super::*;
 
 /// An index with the models that it is of, and the same told by maps.
@@ -22,9 +23,9 @@ struct Both {
 
 const KEYS: u32 = 7;
 
-/// A key: in the order of the numbers, and so that the recent words of every second one stand at one place.
+/// A key: in the order of the numbers, and so that the recent words of two of them stand where those of two others do.
 fn key_of(number: u32) -> u32 {
-    number / 2 * 128 + number % 2 * 64
+    if number < 6 { number } else { 64 + (number - 6) * 3 }
 }
 
 fn model_of(known: Option<Known<'_>>) -> Option<u32> {
