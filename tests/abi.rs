@@ -148,7 +148,7 @@ const CANNOT_PANIC: [&str; 7] = [
 ];
 
 /// The helpers of `src/capi` that leave an exported function nothing to panic with.
-const GUARDS: [&str; 6] = ["guard", "guard_apart", "guard_text", "guard_due", "guard_change", "init"];
+const GUARDS: [&str; 5] = ["guard", "guard_text", "guard_due", "guard_change", "init"];
 
 /// Whether the code calls a function of this name.
 fn calls(code: &str, name: &str) -> bool {

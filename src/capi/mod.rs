@@ -100,17 +100,6 @@ unsafe fn guard(error: *mut mreg_error, work: impl FnOnce() -> Result<()>) -> mr
     }
 }
 
-/// As [`guard`], apart from the calling function, which so keeps nothing for it while it answers at once.
-///
-/// # Safety
-/// As [`guard`].
-#[cold]
-#[inline(never)]
-unsafe fn guard_apart(error: *mut mreg_error, work: impl FnOnce() -> Result<()>) -> mreg_status {
-    // SAFETY: as the caller promises.
-    unsafe { guard(error, work) }
-}
-
 /// Fills the caller's error and gives the status; an internal error goes to the log as well.
 ///
 /// # Safety

@@ -16,8 +16,8 @@ use crate::error::{Error, Result, Status};
 
 use super::args::{self, Growable, Out};
 use super::{
-    due_for, guard, guard_apart, guard_due, guard_text, mreg_destructor, mreg_error, mreg_model, mreg_registry,
-    mreg_snapshot, mreg_status, mreg_text, run_due,
+    due_for, guard, guard_due, guard_text, mreg_destructor, mreg_error, mreg_model, mreg_registry, mreg_snapshot,
+    mreg_status, mreg_text, run_due,
 };
 
 /// An owner of models: a data source, an app, or of a kind that the host registered.
@@ -589,12 +589,16 @@ unsafe extern "C" fn models_apart(
     stamp: *mut mreg_stamp,
     error: *mut mreg_error,
 ) -> mreg_status {
+    let work = || {
+        // SAFETY: as the caller promises.
+        if unsafe { list_at_once(owner, kind, (models, capacity), count, stamp) } {
+            return Ok(());
+        }
+        // SAFETY: as the caller promises.
+        unsafe { list(owner, kind, Which::Owned, (models, capacity), count, stamp) }
+    };
     // SAFETY: as the caller promises.
-    if unsafe { list_at_once(owner, kind, (models, capacity), count, stamp) } {
-        return Status::OK as mreg_status;
-    }
-    // SAFETY: as the caller promises.
-    unsafe { guard_apart(error, move || list(owner, kind, Which::Owned, (models, capacity), count, stamp)) }
+    unsafe { guard(error, work) }
 }
 
 /// No object is larger, so that no array has more.

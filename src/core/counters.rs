@@ -14,9 +14,10 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use super::lock::{Rank, Ranked};
 use super::thread_end;
 
+/// What a thread has counted.
 #[repr(align(64))]
 #[derive(Default)]
-struct Line {
+pub struct Line {
     hits: AtomicU64,
     misses: AtomicU64,
     reused: AtomicU64,
@@ -38,6 +39,12 @@ impl Line {
             What::Missed => &self.misses,
             What::Reused => &self.reused,
         }
+    }
+
+    /// Counts one hit.
+    #[inline(always)]
+    pub fn hit(&self) {
+        self.count(What::Hit);
     }
 
     /// Only the thread that the line is lent to counts, so a load and a store are enough.
@@ -143,30 +150,22 @@ impl Counters {
         self.count(What::Reused);
     }
 
-    /// Counts one hit, where the thread's line is found without a call; gives whether it was.
-    #[inline(always)]
-    pub fn hit_at_once(&'static self) -> bool {
-        self.count_at_once(What::Hit)
-    }
-
     #[inline(always)]
     fn count(&'static self, what: What) {
-        if !self.count_at_once(what) {
-            self.count_apart(what);
+        match self.line_at_once() {
+            Some(line) => line.count(what),
+            None => self.count_apart(what),
         }
     }
 
+    /// The calling thread's line, where it is found without a call.
     #[inline(always)]
-    fn count_at_once(&'static self, what: What) -> bool {
-        let Some(thread) = this_thread() else { return false };
+    pub fn line_at_once(&'static self) -> Option<&'static Line> {
+        let thread = this_thread()?;
         let place = self.place(thread);
         let (whose, line) = (place.thread.load(Ordering::Relaxed), place.line.load(Ordering::Relaxed));
-        if whose != thread {
-            return false;
-        }
         // SAFETY: in a place that a thread has stands the line that it was lent, which is never freed.
-        unsafe { &*line }.count(what);
-        true
+        (whose == thread).then(|| unsafe { &*line })
     }
 
     #[cold]

@@ -103,7 +103,7 @@ pub(crate) struct IndexCounts {
     rest: usize,
     /// How many more entries there is room for at the least, so that not every change has to look.
     room: usize,
-    /// The places of both tables, while there is room.
+    /// The places of both tables; none where `room` is 0.
     tables: Tables,
     /// Which lowest bits, as bits, the keys have had since all were forgotten.
     lowest_bits: u32,
@@ -137,11 +137,12 @@ pub(crate) struct OldIndex {
 const EMPTY: u64 = 0;
 /// How full a table may be: four fifths.
 const FULL: (usize, usize) = (4, 5);
-/// A small table has so many places for each entry when it is made: nearly each then stands where it is looked for, and a search that
-/// always ends at its first step is one that the machine foretells.
+/// A small table is made with so many places for each entry: nearly each then stands where it is looked for, and a search that always
+/// ends at its first step is one that the machine foretells.
 const ROOMY: usize = 16;
 /// So many it has at the least until it is made anew.
 const LEAST_ROOMY: usize = 4;
+/// As many places a table has without need, but no more; those that have as many are filled as large ones are.
 pub(crate) const MOST_ROOMY: usize = 1 << 12;
 
 /// How many places a hash table is given that is made for so many entries, where that is a small one.
@@ -489,6 +490,8 @@ impl Index {
 
     #[cold]
     fn make_room(&self, counts: &mut IndexCounts, changes: &Changes, more: usize) -> Result<(), Status> {
+        // Where there is no memory for one of them, there is no room in the others either: the tables are to be looked at anew.
+        (counts.room, counts.tables) = (0, Tables::default());
         // A few at once: small tables have room for few more, and would have to be asked at every change.
         counts.others.reserve(more.max(FEW))?;
         for (table, entries) in [(&self.firsts, counts.firsts), (&self.rest, counts.rest)] {

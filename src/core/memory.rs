@@ -247,7 +247,8 @@ impl Words {
             return None;
         }
         let first = ptr::with_exposed_provenance::<AtomicU64>((self.packed & !ORDER_BITS) as usize);
-        // No run has one word alone, so this shifts by less than all bits.
+        // So that this shifts by less than all bits.
+        const { assert!(SMALLEST_ORDER > 0, "no run has one word alone") };
         let at = number.wrapping_shr(0u64.wrapping_sub(self.packed) as u32);
         // SAFETY: as in `as_slice`. The shift leaves as many bits of the number as the order says, so `at` is one of the places.
         Some(unsafe { &*first.wrapping_add(at as usize) })

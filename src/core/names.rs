@@ -288,8 +288,7 @@ impl Names {
         (moves & 1 == 0 && self.moves.load(Ordering::Relaxed) == moves).then_some(None)
     }
 
-    /// As [`Names::find_at_once`], of a short name that stands where it is looked for first, or of which that place is empty: without
-    /// a call.
+    /// As [`Names::find_at_once`], of a short name: without a call.
     #[inline(always)]
     pub fn find_short(&self, name: &[u8]) -> Option<Option<Found>> {
         let moves = self.moves.load(Ordering::Acquire);

@@ -34,13 +34,15 @@ pub fn list<const STAMPED: bool>(owner: u64, kind: u32, out: &mut [MaybeUninit<u
 pub fn list_short(owner: u64, kind: u32, out: &mut [MaybeUninit<u64>]) -> Option<usize> {
     let (registry, parts) = locate(owner).ok()?;
     let list = registry.lists.get(parts.index)?;
+    let line = registry.counters.line_at_once()?;
     let words = (&registry.epoch, &registry.word);
     let (answer, _) = list.copy_at_once::<false, true>(parts.generation, kind, words, out)?;
-    registry.counters.hit_at_once().then_some(answer.count)
+    line.hit();
+    Some(answer.count)
 }
 
-/// The stamp of an owner's list that a clear has emptied, where somebody has the lock, who may be the one who clears: whoever asks all the while
-/// sees the clear before the code for it is in any cache.
+/// The stamp of an owner's list that a clear has emptied, where somebody has the lock, who may be the one who clears: whoever asks all
+/// the while sees the clear before the code for it is in any cache.
 #[inline(always)]
 pub fn emptied(owner: u64, kind: u32) -> Option<Stamp> {
     let (registry, parts) = locate(owner).ok()?;

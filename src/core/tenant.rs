@@ -12,8 +12,8 @@ use super::partition::{GLOBAL, GLOBAL_INDEX};
 use super::registry::Locked;
 use super::state::NONE;
 
-/// How many places of an index a clear takes back itself, those of two roomy tables, which have no pages of their own: more than later changes take back in a
-/// round of few models.
+/// How many places of an index a clear takes back itself, those of two roomy tables, which have no pages of their own: more than later
+/// changes take back in a round of few models.
 const SMALL: usize = 2 * MOST_ROOMY;
 
 /// What is known of a tenant.

@@ -104,7 +104,10 @@ impl Others {
         if self.kept >> at & 1 != 0 {
             self.kept &= !(1 << at);
             let (place, word) = self.recent[at];
-            self.words.insert(place, word);
+            // It is there as long as it is kept here; and what lets go must not need memory.
+            if let Some(there) = self.words.get_mut(&place) {
+                *there = word;
+            }
         }
     }
 

@@ -322,3 +322,67 @@ fn a_table_that_is_a_part_of_its_run_has_room_for_four_fifths_of_that_part() {
     assert!(old.reclaim(&mut steps));
     assert_eq!(steps, 9, "the part alone is taken back");
 }
+
+/// Bits that are added to one word after the other, as partitions come to be, and here and there.
+#[test]
+fn the_next_partitions_are_told_as_by_a_set() {
+    const KEYS: [u32; 4] = [1, 2, 64, 67];
+    let mut random = 7_u64;
+    let mut below = |bound: u64| {
+        random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
+        (random >> 33) % bound
+    };
+    let (mut others, mut known) = (Others::default(), std::collections::BTreeSet::new());
+    for _ in 0..if cfg!(miri) { 60 } else { 6_000 } {
+        let (key, sequence) = (KEYS[below(4) as usize], 1 + below(3) * 4_000 + below(200));
+        match below(100) {
+            0..70 => {
+                for next in sequence..=sequence + below(4) {
+                    others.reserve(1).expect("there is memory");
+                    others.insert(key, next);
+                    known.insert((key, next));
+                }
+            }
+            70..99 => {
+                for (key, sequence) in
+                    known.iter().copied().filter(|(_, at)| at % 16 == sequence % 16).collect::<Vec<_>>()
+                {
+                    others.remove(key, sequence);
+                    known.remove(&(key, sequence));
+                }
+            }
+            _ => {
+                others.clear();
+                known.clear();
+            }
+        }
+        let all: Vec<(u32, u64)> = KEYS.iter().flat_map(|key| others.all(*key).map(|at| (*key, at))).collect();
+        assert_eq!(all, known.iter().copied().collect::<Vec<_>>());
+    }
+}
+
+/// Of the two tables the first one was made anew already.
+#[test]
+fn without_memory_for_one_table_nothing_is_put_into_what_the_other_was_before() {
+    static KEYS: Table<ModelKey> = Table::new();
+    let (index, changes) = (Index::new(By::Name), Changes::default());
+    let mut counts = IndexCounts::default();
+    for model in 0..2 {
+        let key = KEYS.reserve(model).expect("there is memory");
+        key.name.store(model + 1, Ordering::Relaxed);
+        key.partition.store(0, Ordering::Relaxed);
+    }
+    let put = |counts: &mut IndexCounts, model: u32| {
+        index.reserve(counts, &changes, 1).expect("there is memory");
+        let newest = Newest { key: model + 1, partition: 0, model };
+        index.put(counts, &KEYS, newest, index.spots(model + 1, 0), 0, |_| 0);
+    };
+    put(&mut counts, 0);
+    assert!(counts.room > 0);
+    let rest = std::mem::replace(&mut counts.rest, usize::MAX / 64);
+    assert!(index.reserve(&mut counts, &changes, 100).is_err(), "no memory is as large");
+    counts.rest = rest;
+    put(&mut counts, 1);
+    assert_eq!([1, 2].map(|name| model_of(index.first(&KEYS, name))), [Some(0), Some(1)]);
+    assert!(index.clear(&mut counts).reclaim(&mut 100_000), "nothing is left");
+}
