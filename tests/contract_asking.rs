@@ -617,3 +617,27 @@ fn an_unchanged_list_is_held_without_a_second_copy() {
     }
     assert_eq!(bytes(), 0, "with the last handle it goes");
 }
+
+#[test]
+fn an_unaligned_pointer_is_refused_also_where_the_answer_is_at_hand() {
+    let registry = Registry::new();
+    let app = registry.app();
+    let user = Model::of("User", app).add(&registry);
+    let (mut models, mut count) = ([0_u64; 4], [0_usize; 2]);
+    let (room, number, name) = (models.as_mut_ptr(), count.as_mut_ptr(), c"User".as_ptr());
+    let code = |result: Result<()>| result.map_or_else(|error| error.code, |()| OK);
+    let list = |room, number| code(call!(mreg_owner_models(app, ANY, room, 3, number, std::ptr::null_mut())));
+    let get = |room| code(call!(mreg_owner_get(app, ANY, name, 4, room)));
+    let find = |room| code(call!(mreg_registry_find_model(registry.0, name, 4, room)));
+    // The second time there is nothing to note.
+    for _ in 0..2 {
+        assert_eq!([list(room, number), get(room), find(room)], [OK; 3]);
+    }
+    for by in [1, 2, 4] {
+        let (room, number) = (room.wrapping_byte_add(by), number.wrapping_byte_add(by));
+        let refused =
+            [list(room, number.wrapping_byte_sub(by)), list(room.wrapping_byte_sub(by), number), get(room), find(room)];
+        assert_eq!(refused, [UNALIGNED_POINTER; 4], "by {by}");
+    }
+    assert_eq!((models, count), ([user, 0, 0, 0], [0, 0]), "what is refused writes nothing but that there is nothing");
+}
