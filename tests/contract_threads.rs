@@ -12,6 +12,13 @@ const THREADS: usize = 8;
 /// What came out of a call that may or may not have succeeded.
 fn done<T>(_: T) {}
 
+/// Waits a little for another thread: so often that it goes on at once on a core of its own, and after that so that it can go on here,
+/// where there is one core for both.
+fn wait(waited: &mut u32) {
+    *waited += 1;
+    if *waited < 1000 { std::hint::spin_loop() } else { std::thread::yield_now() }
+}
+
 /// Runs `work` in eight threads that begin together; gives how many said true.
 fn together(work: impl Fn(usize) -> bool + Sync) -> usize {
     let (barrier, work) = (Barrier::new(THREADS), &work);
@@ -131,8 +138,9 @@ fn a_registry_is_destroyed_while_others_are_inside_calls() {
             [(); 2].map(|()| (0..THREADS).map(|_| (0..40).map(|_| Witness::new()).collect()).collect());
         together(|thread| {
             if thread == 0 {
+                let mut waited = 0;
                 while began.load(Ordering::Relaxed) < THREADS / 2 {
-                    std::hint::spin_loop();
+                    wait(&mut waited);
                 }
                 return fine(destroy(registry.0));
             }
@@ -514,19 +522,22 @@ fn who_sees_a_model_among_its_owners_finds_it_by_name_and_by_structure() {
         scope.spawn(|| {
             for round in 1..=if cfg!(miri) { 20 } else { 5_000 } {
                 let model = Model { schema, ..Model::of("User", app) }.add(&registry);
+                let mut waited = 0;
                 while seen.load(Ordering::SeqCst) < round {
-                    std::hint::spin_loop();
+                    wait(&mut waited);
                 }
                 unregister(model).expect("unregister");
             }
             seen.store(usize::MAX, Ordering::SeqCst);
         });
-        let (mut last, mut round, mut missed) = (0, 0, 0);
+        let (mut last, mut round, mut missed, mut waited) = (0, 0, 0, 0);
         while seen.load(Ordering::SeqCst) != usize::MAX {
             let model = get(app, ANY, "User").expect("an answer");
             if model == 0 || model == last {
+                wait(&mut waited);
                 continue;
             }
+            waited = 0;
             let alike = find_structure(registry.0, Search { schema, tenant: &tenant, ..Search::default() });
             let named = find_in(registry.0, &tenant, "User");
             // It is there until the writer goes on.
