@@ -190,9 +190,8 @@ impl Scene {
     }
 
     fn put(&self, counts: &mut IndexCounts, model: u32) {
-        let newest = self.newest(model);
-        let (spots, sequence) = (self.index.spots(newest.key, newest.partition), u64::from(newest.partition));
-        self.index.put(counts, &self.keys, newest, spots, sequence, u64::from);
+        let Newest { key, partition, .. } = self.newest(model);
+        self.index.put(counts, &self.keys, model, self.index.wanted(key, partition), u64::from(partition), u64::from);
     }
 
     fn take(&self, counts: &mut IndexCounts, model: u32) {

@@ -15,6 +15,7 @@ use super::atomics::{AtomicU32, AtomicU64, Ordering, fence};
 use super::memory::{self, Atomics, Table, Words};
 use super::state::NONE;
 
+use known::KnownFirsts;
 pub(crate) use others::MAX_SEQUENCE;
 use others::{Others, TreeWords, bytes_of, no_words};
 
@@ -101,12 +102,13 @@ pub(crate) struct Index {
 pub(crate) struct IndexCounts {
     firsts: usize,
     rest: usize,
-    /// How many more entries there is room for at the least, so that not every change has to look.
+    /// How many more entries both tables have room for at the least, so that not every change has to look.
     room: usize,
     /// The places of both tables; none where `room` is 0.
     tables: Tables,
     /// Which lowest bits, as bits, the keys have had since all were forgotten.
     lowest_bits: u32,
+    known: KnownFirsts,
     others: Others,
 }
 
@@ -118,6 +120,20 @@ struct Tables {
 }
 
 impl IndexCounts {
+    /// Whether there is room for so many more entries.
+    #[inline(always)]
+    pub fn has_room(&self, more: usize) -> bool {
+        self.room >= more && self.others.has_room(more)
+    }
+
+    /// Counts one more entry behind the first one of its key.
+    #[inline(always)]
+    fn add_behind(&mut self, key: u32, sequence: u64) {
+        self.others.insert(key, sequence);
+        self.rest += 1;
+        self.room = self.room.saturating_sub(1);
+    }
+
     /// Whether there may be a key with the lowest bit of this one.
     #[inline(always)]
     pub fn may_have_alike(&self, key: u32) -> bool {
@@ -293,13 +309,6 @@ impl Entries {
     }
 }
 
-/// Where the entries of a key are looked for, in the tables that there are as long as there is room.
-#[derive(Clone, Copy)]
-pub(crate) struct Spots {
-    alone: Wanted,
-    here: Wanted,
-}
-
 #[inline(always)]
 fn prefetch_home(places: &[AtomicU64], wanted: Wanted) {
     if let Some(place) = places.get(home(wanted.upper, places.len())) {
@@ -321,8 +330,9 @@ impl Index {
         Index { by, firsts: Entries::new(), rest: Entries::new(), key: [random(), random() | 1] }
     }
 
+    /// How a key's entry in a partition is looked for; in the first one that has it where that is `NONE`.
     #[inline(always)]
-    fn wanted(&self, key: u32, partition: u32) -> Wanted {
+    pub fn wanted(&self, key: u32, partition: u32) -> Wanted {
         // A folded multiplication under a key that nobody knows; the second one carries what it says to the upper bits, which
         // are those that the table looks at.
         let pair = (u64::from(key) << 32 | u64::from(partition)) ^ self.key[0];
@@ -410,17 +420,13 @@ impl Index {
         prefetch_home(self.rest.places(), self.wanted(key, partition));
     }
 
-    /// How a key's entries are looked for: the one of the first partition, and the one of this partition.
+    /// Asks for the memory that [`Index::put`] looks at, where [`Index::reserve`] made room.
     #[inline(always)]
-    pub fn spots(&self, key: u32, partition: u32) -> Spots {
-        Spots { alone: self.wanted(key, NONE), here: self.wanted(key, partition) }
-    }
-
-    /// Asks for the memory of both entries of a key, where [`Index::reserve`] made room.
-    #[inline(always)]
-    pub fn prefetch_both(&self, counts: &IndexCounts, spots: Spots) {
-        prefetch_home(counts.tables.firsts, spots.alone);
-        prefetch_home(counts.tables.rest, spots.here);
+    pub fn prefetch_to_put(&self, counts: &IndexCounts, wanted: Wanted) {
+        prefetch_home(counts.tables.rest, wanted);
+        if counts.known.of(wanted.key).is_none() {
+            prefetch_home(counts.tables.firsts, self.wanted(wanted.key, NONE));
+        }
     }
 
     /// The newest model of a key in the first partition that has one, and what searches look at of it.
@@ -483,12 +489,10 @@ impl Index {
     ///
     /// # Errors
     /// `ERROR_OUT_OF_MEMORY`; nothing was changed.
-    #[inline(always)]
     pub fn reserve(&self, counts: &mut IndexCounts, changes: &Changes, more: usize) -> Result<(), Status> {
-        if counts.room >= more { Ok(()) } else { self.make_room(counts, changes, more) }
+        if counts.has_room(more) { Ok(()) } else { self.make_room(counts, changes, more) }
     }
 
-    #[cold]
     fn make_room(&self, counts: &mut IndexCounts, changes: &Changes, more: usize) -> Result<(), Status> {
         // Where there is no memory for one of them, there is no room in the others either: the tables are to be looked at anew.
         (counts.room, counts.tables) = (0, Tables::default());
@@ -499,8 +503,7 @@ impl Index {
                 table.rebuild(changes, entries + more)?;
             }
         }
-        let room = (self.firsts.limit() - counts.firsts).min(self.rest.limit() - counts.rest);
-        counts.room = room.min(counts.others.room());
+        counts.room = (self.firsts.limit() - counts.firsts).min(self.rest.limit() - counts.rest);
         counts.tables = Tables { firsts: self.firsts.places(), rest: self.rest.places() };
         Ok(())
     }
@@ -525,12 +528,43 @@ impl Index {
         &self,
         counts: &mut IndexCounts,
         keys: &Table<ModelKey>,
-        Newest { key, partition, model }: Newest,
-        Spots { alone, here }: Spots,
+        model: u32,
+        wanted: Wanted,
         sequence: u64,
         sequence_of: impl Fn(u32) -> u64,
     ) -> Option<u32> {
+        let is_behind = counts.known.of(wanted.key).is_some_and(|first| first < sequence);
+        if !is_behind && let Some(before) = self.put_first(counts, keys, model, wanted, sequence, sequence_of) {
+            return before;
+        }
+        let rest = counts.tables.rest;
+        match self.look(keys, rest, wanted) {
+            Ok((at, newest, _)) => {
+                rest[at].store(wanted.entry(model), Ordering::Relaxed);
+                Some(newest)
+            }
+            Err(to) => {
+                insert(rest, to, wanted.entry(model));
+                counts.add_behind(wanted.key, sequence);
+                None
+            }
+        }
+    }
+
+    /// As [`Index::put`], where the entry of the key's first partition is to be made or to be changed; nothing is done where the one of this
+    /// partition stands behind it.
+    #[inline(never)]
+    fn put_first(
+        &self,
+        counts: &mut IndexCounts,
+        keys: &Table<ModelKey>,
+        model: u32,
+        Wanted { key, partition, .. }: Wanted,
+        sequence: u64,
+        sequence_of: impl Fn(u32) -> u64,
+    ) -> Option<Option<u32>> {
         let Tables { firsts, rest } = counts.tables;
+        let alone = self.wanted(key, NONE);
         let (at, first, before) = match self.look(keys, firsts, alone) {
             Ok(found) => found,
             Err(at) => {
@@ -538,34 +572,24 @@ impl Index {
                 counts.lowest_bits |= 1 << (key & 1);
                 counts.firsts += 1;
                 counts.room = counts.room.saturating_sub(1);
-                return None;
+                counts.known.keep(key, sequence);
+                return Some(None);
             }
         };
         let before = before.partition.load(Ordering::Relaxed);
+        let sequence_before = if before == partition { sequence } else { sequence_of(before) };
+        if sequence_before < sequence {
+            counts.known.keep(key, sequence_before);
+            return None;
+        }
+        firsts[at].store(alone.entry(model), Ordering::Relaxed);
+        counts.known.keep(key, sequence);
         if before == partition {
-            firsts[at].store(alone.entry(model), Ordering::Relaxed);
-            return Some(first);
+            return Some(Some(first));
         }
-        let to = match self.look(keys, rest, here) {
-            Ok((at, newest, _)) => {
-                rest[at].store(here.entry(model), Ordering::Relaxed);
-                return Some(newest);
-            }
-            Err(to) => to,
-        };
-        let sequence_before = sequence_of(before);
-        if sequence < sequence_before {
-            firsts[at].store(alone.entry(model), Ordering::Relaxed);
-            let wanted = self.wanted(key, before);
-            place(rest, wanted.entry(first));
-            counts.others.insert(key, sequence_before);
-        } else {
-            insert(rest, to, here.entry(model));
-            counts.others.insert(key, sequence);
-        }
-        counts.rest += 1;
-        counts.room = counts.room.saturating_sub(1);
-        None
+        place(rest, self.wanted(key, before).entry(first));
+        counts.add_behind(key, sequence_before);
+        Some(None)
     }
 
     /// Takes out the newest model of a key in a partition; `older` is then the newest one, if there is one.
@@ -601,6 +625,7 @@ impl Index {
             firsts[at].store(alone.entry(older), Ordering::Relaxed);
             return;
         }
+        counts.known.forget(key);
         let next = counts.others.next(key, 0);
         let heir = next.and_then(|sequence| {
             let there = self.wanted(key, partition_of(sequence)?);
@@ -640,6 +665,7 @@ impl Index {
         let tables = [self.firsts.clear(), self.rest.clear()];
         (counts.firsts, counts.rest, counts.room, counts.lowest_bits) = (0, 0, 0, 0);
         counts.tables = Tables::default();
+        counts.known.clear();
         OldIndex { tables, given_back: 0, others: counts.others.clear() }
     }
 }
@@ -737,6 +763,8 @@ fn remove(places: &[AtomicU64], at: usize) {
     places[gap].store(EMPTY, Ordering::Relaxed);
 }
 
+#[path = "index/known.rs"]
+mod known;
 #[path = "index/others.rs"]
 mod others;
 #[cfg(all(test, not(loom)))]

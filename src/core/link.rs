@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::due::DueList;
-use super::index::{ModelKey, Newest, Spots};
+use super::index::{ModelKey, Newest, Wanted};
 use super::list::List;
 use super::model::{NO_STRUCTURE, Place};
 use super::registry::{Locked, Registry};
@@ -59,9 +59,9 @@ impl Locked {
         let structure = key.structure.load(Ordering::Relaxed);
         self.settle_in(place);
         let Registry { by_name, by_structure, .. } = self.registry;
-        let spots = (by_name.spots(atom, place.partition), by_structure.spots(structure, place.partition));
+        let wanted = (by_name.wanted(atom, place.partition), by_structure.wanted(structure, place.partition));
         let due = self.is_due(model);
-        self.link_partition(model, key, (atom, structure), place, spots, due);
+        self.link_partition(model, key, structure, place, wanted, due);
     }
 
     /// Puts a model into its partition and the indices, as registered now.
@@ -70,9 +70,9 @@ impl Locked {
         &mut self,
         model: u32,
         key: &ModelKey,
-        (atom, structure): (u32, u32),
+        structure: u32,
         place: Place,
-        (name_spots, structure_spots): (Spots, Spots),
+        (by_this_name, by_this_structure): (Wanted, Wanted),
         due: bool,
     ) {
         let (registry, partition) = (self.registry, place.partition);
@@ -83,18 +83,16 @@ impl Locked {
         let used_at = partitions.idle_clock(registered_at);
         let Some(sequence) = partitions.in_use(partition).map(|home| home.sequence) else { return };
         let sequence_of = |partition| partitions.sequence(partition);
-        let name = Newest { key: atom, partition, model };
-        let older =
-            registry.by_name.put(by_name, &registry.keys, name, name_spots, sequence, sequence_of).unwrap_or(NONE);
+        let keys = &registry.keys;
+        let older = registry.by_name.put(by_name, keys, model, by_this_name, sequence, sequence_of).unwrap_or(NONE);
         let mut alike = NONE;
         let mut other_strictness = false;
         if structure != NO_STRUCTURE {
             let index = &registry.by_structure;
-            let newest = Newest { key: structure, partition, model };
-            let known = index.put(by_structure, &registry.keys, newest, structure_spots, sequence, sequence_of);
+            let known = index.put(by_structure, keys, model, by_this_structure, sequence, sequence_of);
             alike = known.unwrap_or(NONE);
             if known.is_none() && by_structure.may_have_alike(structure ^ 1) {
-                other_strictness = index.newest(&registry.keys, structure ^ 1, partition).is_some();
+                other_strictness = index.newest(keys, structure ^ 1, partition).is_some();
             }
         }
         let Some(home) = partitions.in_use(partition) else { return };

@@ -20,6 +20,9 @@ use super::partition::{GLOBAL, MAX_LABEL, Partition};
 use super::registry::{self, Locked, Registry, is_of, misfit, model_word};
 use super::state::{Homes, ModelRecord, NONE, State};
 
+/// By name and by structure.
+const INDICES: usize = 2;
+
 /// What a new model is to be.
 pub struct NewModel<'a> {
     /// The name; not empty.
@@ -510,9 +513,21 @@ impl Locked {
     /// Makes sure that so many models more can be found.
     #[inline(always)]
     pub fn reserve_indices(&mut self, more: usize) -> Result<()> {
+        if self.by_name.has_room(more) && self.by_structure.has_room(more) {
+            Ok(())
+        } else {
+            self.make_room_in_indices(more)
+        }
+    }
+
+    #[cold]
+    fn make_room_in_indices(&mut self, more: usize) -> Result<()> {
         let Registry { by_name, by_structure, changes, .. } = self.registry;
         by_name.reserve(&mut self.by_name, changes, more)?;
-        Ok(by_structure.reserve(&mut self.by_structure, changes, more)?)
+        by_structure.reserve(&mut self.by_structure, changes, more)?;
+        // What a clear leaves behind goes in here, and it should not have to wait for memory.
+        self.old_indices.try_reserve(INDICES).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
+        Ok(())
     }
 
     /// The model that one of this name with these owners replaces.

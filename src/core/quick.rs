@@ -151,6 +151,9 @@ pub struct PlainModel<'a> {
 /// How many registrations there are for each time that what was left behind is taken back.
 const RECLAIMING: u32 = 8;
 
+/// The records of no more models lie in the second cache: 512 KiB.
+const NEAR: usize = 1 << 13;
+
 /// Registers a model of a name and a schema that other models have, where its owner has a short list, and nobody is told of it.
 #[inline(never)]
 pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option<u64> {
@@ -183,8 +186,10 @@ pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option
     if !usual {
         return None;
     }
+    // What is about to be touched of a small registry is at hand, and to ask for it would take as long as to wait for it.
+    let far = locked.models.len() > NEAR;
     // Most likely the last one of the partition as well, which is found three lines further on.
-    if let Some(last) = list.used().checked_sub(1) {
+    if far && let Some(last) = list.used().checked_sub(1) {
         locked.prefetch_record(index_of(list.id_at(last)));
     }
     let schema = if new.schema == 0 { NONE } else { locked.schemas.known(new.schema)? };
@@ -198,18 +203,20 @@ pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option
     }
     locked.reserve_indices(1).ok()?;
     let OwnerRecord { partition, counted_in, .. } = *locked.owners.get(owner as usize)?;
-    if let Some(slot) = locked.partitions.slots.get(partition as usize) {
+    if far && let Some(slot) = locked.partitions.slots.get(partition as usize) {
         memory::prefetch_all(slot);
     }
     let Registry { by_name, by_structure, .. } = registry;
-    let mut spots = (by_name.spots(atom, partition), by_structure.spots(structure, partition));
-    by_name.prefetch_both(&locked.by_name, spots.0);
-    by_structure.prefetch_both(&locked.by_structure, spots.1);
+    let mut wanted = (by_name.wanted(atom, partition), by_structure.wanted(structure, partition));
+    if far {
+        by_name.prefetch_to_put(&locked.by_name, wanted.0);
+        by_structure.prefetch_to_put(&locked.by_structure, wanted.1);
+    }
     let (data_source, app) = if of_source { (owner, NONE) } else { (NONE, owner) };
     // Most often the owner counts in its partition already.
     let (home, counts) = match locked.partitions.get(partition).filter(|home| home.sequence == counted_in) {
         Some(home) => {
-            if let Some(last) = locked.models.get(home.last as usize) {
+            if far && let Some(last) = locked.models.get(home.last as usize) {
                 memory::prefetch(last);
             }
             (Home::There(partition), true)
@@ -233,14 +240,14 @@ pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option
     let begun = registry.changes.begin();
     let place = if counts { Place { data_source, app, partition } } else { locked.enter(data_source, app, home) };
     if place.partition != partition {
-        spots = (by_name.spots(atom, place.partition), by_structure.spots(structure, place.partition));
+        wanted = (by_name.wanted(atom, place.partition), by_structure.wanted(structure, place.partition));
     }
     let key = locked.key(model);
     let id = locked.fill(model, key, (atom, structure), schema, new.marks, new.user_data);
     let freshness = slot.refresh(list);
     let was_asked = list.push_short(used, id, atom, freshness);
     locked.count_invalidation(was_asked);
-    locked.link_partition(model, key, (atom, structure), place, spots, false);
+    locked.link_partition(model, key, structure, place, wanted, false);
     if begun {
         registry.changes.end();
     }

@@ -52,9 +52,10 @@ impl Others {
         self.words.try_reserve(words).map_err(|_| Status::ERROR_OUT_OF_MEMORY)
     }
 
-    /// How many more keys in partitions there is room for at the least: each takes a word of each level at most.
-    pub(super) fn room(&self) -> usize {
-        (self.words.capacity() - self.words.len()) / LEVELS as usize
+    /// Whether there is room for so many more keys in partitions: each takes a word of each level at most.
+    #[inline(always)]
+    pub(super) fn has_room(&self, more: usize) -> bool {
+        self.words.capacity() - self.words.len() >= more * LEVELS as usize
     }
 
     /// Adds a partition that has a key, by its sequence number.

@@ -70,10 +70,9 @@ impl Both {
         of.store(key, Ordering::Relaxed);
         slot.partition.store(partition, Ordering::Relaxed);
         let sequences = &self.sequences;
-        let newest = Newest { key, partition, model };
         let sequence_of = |partition: u32| sequences[partition as usize];
-        let spots = self.index.spots(key, partition);
-        let before = self.index.put(&mut self.counts, &self.keys, newest, spots, sequence, sequence_of);
+        let wanted = self.index.wanted(key, partition);
+        let before = self.index.put(&mut self.counts, &self.keys, model, wanted, sequence, sequence_of);
         self.changes.end();
         let known = self.models.entry((key, sequence)).or_default();
         assert_eq!(before, known.last().copied());
@@ -257,7 +256,7 @@ fn who_reads_inside_one_version_sees_one_moment() {
             for model in [round % 2, round % 2 + 2] {
                 let model = model as u32;
                 let key = name_of(model);
-                index.put(&mut counts, &KEYS, Newest { key, partition: 0, model }, index.spots(key, 0), 0, |_| 0);
+                index.put(&mut counts, &KEYS, model, index.wanted(key, 0), 0, |_| 0);
             }
             changes.end();
             memory::free(other);
@@ -294,7 +293,7 @@ fn a_table_that_is_a_part_of_its_run_has_room_for_four_fifths_of_that_part() {
         key.structure.store(1, Ordering::Relaxed);
         key.partition.store(model, Ordering::Relaxed);
         index.reserve(&mut counts, &changes, 1).expect("there is memory");
-        let put = index.put(&mut counts, &KEYS, of(model), index.spots(1, model), u64::from(model), u64::from);
+        let put = index.put(&mut counts, &KEYS, model, index.wanted(1, model), u64::from(model), u64::from);
         assert_eq!(put, None);
         let (places, all) = (index.rest.places().len(), index.rest.run().words.len());
         assert!(counts.rest * FULL.1 <= places * FULL.0 && places <= all);
@@ -374,8 +373,7 @@ fn without_memory_for_one_table_nothing_is_put_into_what_the_other_was_before() 
     }
     let put = |counts: &mut IndexCounts, model: u32| {
         index.reserve(counts, &changes, 1).expect("there is memory");
-        let newest = Newest { key: model + 1, partition: 0, model };
-        index.put(counts, &KEYS, newest, index.spots(model + 1, 0), 0, |_| 0);
+        index.put(counts, &KEYS, model, index.wanted(model + 1, 0), 0, |_| 0);
     };
     put(&mut counts, 0);
     assert!(counts.room > 0);
