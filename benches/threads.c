@@ -20,7 +20,7 @@ static uint64_t ticks(void)
 static uint64_t ticks(void) { return now(); }
 #endif
 
-enum { CHUNK = 256, CHANGES = 16, MOST_SAMPLES = 1 << 20, CLEARS = 5, EMPTY_AFTER = 1000000 };
+enum { CHUNK = 256, CHANGES = 16, MOST_SAMPLES = 1 << 20, CLEARS = 5, TURNS = 5, CORES = 2, EMPTY_AFTER = 1000000 };
 
 struct worker {
     _Alignas(128) struct bench *bench;
@@ -143,12 +143,11 @@ static void join(struct worker *workers, int count)
         pthread_join(workers[at].thread, NULL);
 }
 
-/* Lets them work for a while; how long that was, in seconds. */
-static double let_work(struct worker *workers, int count)
+/* Lets them work for so many times the time of a measurement; how long that was, in seconds. */
+static double let_work(struct worker *workers, int count, unsigned times)
 {
-    struct timespec pause = {(time_t)(3 * workers[0].bench->nanoseconds / 1000000000u),
-                             (long)(3 * workers[0].bench->nanoseconds % 1000000000u)};
-    uint64_t begun;
+    uint64_t nanoseconds = times * workers[0].bench->nanoseconds, begun;
+    struct timespec pause = {(time_t)(nanoseconds / 1000000000u), (long)(nanoseconds % 1000000000u)};
     start(workers, count);
     begun = now();
     nanosleep(&pause, NULL);
@@ -157,43 +156,57 @@ static double let_work(struct worker *workers, int count)
     return (double)(now() - begun) / 1e9;
 }
 
-static double rate(struct worker *workers, int count)
+/* Millions a second of so many readers, the first of them on this core. */
+static double readers(struct bench *bench, int core, int count, bool one_owner, void (*work)(struct worker *))
 {
-    double operations = 0, seconds = let_work(workers, count);
+    struct worker workers[CORES];
+    double operations = 0, seconds;
+    for (int at = 0; at < count; at++)
+        add_worker(&workers[at], bench, core + at, work)->one_owner = one_owner;
+    seconds = let_work(workers, count, 1);
     for (int at = 0; at < count; at++)
         operations += (double)workers[at].operations;
     return operations / seconds / 1e6;
 }
 
-static double readers(struct bench *bench, int count, bool one_owner, void (*work)(struct worker *))
+static int by_value(const void *one, const void *other)
 {
-    struct worker workers[2];
-    for (int at = 0; at < count; at++)
-        add_worker(&workers[at], bench, at, work)->one_owner = one_owner;
-    return rate(workers, count);
+    double a = *(const double *)one, b = *(const double *)other;
+    return (a > b) - (a < b);
 }
 
+/* In turn, as the machine is not as fast at all times, nor is one core as the other: one reader is the mean of one on each. */
 static void measure_readers(struct bench *bench, const char *what, bool one_owner, void (*work)(struct worker *))
 {
+    const char *where = one_owner ? "one owner" : "random owners";
+    double one[TURNS], two[TURNS], times[TURNS];
     char name[96];
-    double one = readers(bench, 1, one_owner, work), two = readers(bench, 2, one_owner, work);
-    snprintf(name, sizeof name, "%s, %s: one reader", what, one_owner ? "one owner" : "random owners");
-    row(bench, name, "M/s", one);
-    snprintf(name, sizeof name, "%s, %s: two readers", what, one_owner ? "one owner" : "random owners");
-    row(bench, name, "M/s", two);
-    snprintf(name, sizeof name, "%s, %s: two readers to one", what, one_owner ? "one owner" : "random owners");
-    row(bench, name, "times", two / one);
+    for (int at = 0; at < TURNS; at++) {
+        one[at] = readers(bench, 0, 1, one_owner, work) / CORES;
+        two[at] = readers(bench, 0, CORES, one_owner, work);
+        one[at] += readers(bench, 1, 1, one_owner, work) / CORES;
+        times[at] = two[at] / one[at];
+    }
+    qsort(one, TURNS, sizeof *one, by_value);
+    qsort(two, TURNS, sizeof *two, by_value);
+    qsort(times, TURNS, sizeof *times, by_value);
+    snprintf(name, sizeof name, "%s, %s: one reader", what, where);
+    row(bench, name, "M/s", one[TURNS / 2]);
+    snprintf(name, sizeof name, "%s, %s: two readers", what, where);
+    row(bench, name, "M/s", two[TURNS / 2]);
+    snprintf(name, sizeof name, "%s, %s: two readers to one", what, where);
+    row(bench, name, "times", times[TURNS / 2]);
 }
 
 static void measure_beside_writer(struct bench *bench, bool one_owner)
 {
     const char *where = one_owner ? "one owner" : "random owners";
-    struct worker workers[2];
+    struct worker workers[CORES];
     char name[96];
-    double alone = readers(bench, 1, one_owner, read_lists), seconds;
+    double alone = readers(bench, 0, 1, one_owner, read_lists), seconds;
     add_worker(&workers[0], bench, 0, read_lists)->one_owner = one_owner;
     add_worker(&workers[1], bench, 1, write_without_pause)->one_owner = one_owner;
-    seconds = let_work(workers, 2);
+    seconds = let_work(workers, CORES, 3);
     snprintf(name, sizeof name, "list beside a writer, %s", where);
     row(bench, name, "M/s", (double)workers[0].operations / seconds / 1e6);
     snprintf(name, sizeof name, "list beside a writer to alone, %s", where);
@@ -224,7 +237,7 @@ static double percentile(const struct worker *reader, double part, double nanose
 /* Reading the clock twice is in each. */
 static void measure_percentiles(struct bench *bench, bool beside_writer)
 {
-    struct worker workers[2];
+    struct worker workers[CORES];
     double nanoseconds = tick_nanoseconds();
     const char *where = beside_writer ? "beside a writer" : "alone";
     const struct { const char *name; double part; } parts[] = {{"p50", 0.5}, {"p99", 0.99}, {"p99.9", 0.999}, {"max", 1}};
@@ -232,7 +245,7 @@ static void measure_percentiles(struct bench *bench, bool beside_writer)
     add_worker(&workers[0], bench, 0, read_timed);
     add_worker(&workers[1], bench, 1, write_without_pause);
     workers[0].samples = need(calloc(MOST_SAMPLES, sizeof(uint32_t)));
-    let_work(workers, beside_writer ? 2 : 1);
+    let_work(workers, beside_writer ? CORES : 1, 3);
     must(workers[0].sample_count > 0, "the reader answered");
     qsort(workers[0].samples, workers[0].sample_count, sizeof(uint32_t), by_size);
     for (size_t at = 0; at < sizeof parts / sizeof parts[0]; at++) {
