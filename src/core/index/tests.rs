@@ -384,3 +384,25 @@ fn without_memory_for_one_table_nothing_is_put_into_what_the_other_was_before() 
     assert_eq!([1, 2].map(|name| model_of(index.first(&KEYS, name))), [Some(0), Some(1)]);
     assert!(index.clear(&mut counts).reclaim(&mut 100_000), "nothing is left");
 }
+
+/// Each key takes a word of each level, of which there are six times as many as there is room for in the tables.
+#[test]
+fn what_is_put_in_asks_for_no_memory() {
+    static KEYS: Table<ModelKey> = Table::new();
+    let (index, changes) = (Index::new(By::Name), Changes::default());
+    let mut counts = IndexCounts::default();
+    for partition in 0..2 {
+        for name in 1..=300 {
+            let model = partition * 300 + name - 1;
+            let key = KEYS.reserve(model).expect("there is memory");
+            key.name.store(name, Ordering::Relaxed);
+            key.partition.store(partition, Ordering::Relaxed);
+            index.reserve(&mut counts, &changes, 1).expect("there is memory");
+            let words = &counts.others.words;
+            assert!(words.capacity() - words.len() >= others::LEVELS as usize, "{model} models");
+            index.put(&mut counts, &KEYS, model, index.wanted(name, partition), u64::from(partition), u64::from);
+        }
+    }
+    assert_eq!((counts.firsts, counts.rest), (300, 300));
+    assert!(index.clear(&mut counts).reclaim(&mut 100_000), "nothing is left");
+}
