@@ -399,7 +399,7 @@ fn what_is_put_in_asks_for_no_memory() {
             key.partition.store(partition, Ordering::Relaxed);
             index.reserve(&mut counts, &changes, 1).expect("there is memory");
             let words = &counts.others.words;
-            assert!(words.capacity() - words.len() >= others::LEVELS as usize, "{model} models");
+            assert!(words.capacity() - words.len() >= LEVELS as usize, "{model} models");
             index.put(&mut counts, &KEYS, model, index.wanted(name, partition), u64::from(partition), u64::from);
         }
     }
