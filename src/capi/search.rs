@@ -10,13 +10,15 @@ use crate::error::{Error, Result, Status};
 use super::args::{self, Growable};
 use super::{guard, mreg_error, mreg_model, mreg_registry, mreg_schema, mreg_status, mreg_text, schema};
 
-/// The model of this name. No model has a name that is not UTF-8, so that is looked at only where there is none at once.
+/// The model of this name. No model has a name that is not UTF-8, nor has a tenant such a code, so that is looked at only where there is none
+/// at once.
 #[inline(always)]
-pub(super) fn find_model(registry: mreg_registry, tenant: Option<&str>, name: &[u8]) -> Result<mreg_model> {
-    match quick::find_model(registry, tenant, name) {
-        Some(model) => Ok(model),
-        None => query::find_model(registry, tenant, args::check_utf8(name, "name")?.as_bytes()),
+pub(super) fn find_model(registry: mreg_registry, tenant: Option<&[u8]>, name: &[u8]) -> Result<mreg_model> {
+    if let Some(model) = quick::find_model(registry, tenant, name) {
+        return Ok(model);
     }
+    let tenant = tenant.map(|code| args::check_utf8(code, "code")).transpose()?;
+    query::find_model(registry, tenant, args::check_utf8(name, "name")?.as_bytes())
 }
 
 /// The asker is strict: models that are not as strict are passed over. Without it those that are strict are.

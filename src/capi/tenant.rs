@@ -186,7 +186,7 @@ pub unsafe extern "C" fn mreg_tenant_find_model(
         // SAFETY: as the caller promises.
         let out = unsafe { args::out(model, 0, "model") }?;
         // SAFETY: as the caller promises.
-        let code = unsafe { args::text(code, code_length, "code") }?;
+        let code = unsafe { args::bytes(code, code_length, "code") }?;
         // SAFETY: as the caller promises.
         let name = unsafe { args::bytes(name, name_length, "name") }?;
         out.put(search::find_model(registry, Some(code), name)?);

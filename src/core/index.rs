@@ -467,7 +467,11 @@ impl Index {
     /// The newest model of a key in a partition, and what searches look at of it.
     #[inline(always)]
     pub fn newest<'a>(&self, keys: &'a Table<ModelKey>, key: u32, partition: u32) -> Option<Known<'a>> {
-        self.newest_in(keys, key, partition, partition)
+        // Of a name that is in many partitions one of them is the first.
+        if let Ok((_, model, key)) = self.look(keys, self.rest.places(), self.wanted(key, partition)) {
+            return Some((model, key));
+        }
+        self.first(keys, key).filter(|(_, key)| key.partition.load(Ordering::Relaxed) == partition)
     }
 
     /// The newest model of a key in `shared`, which is the first of all partitions, else in another one.

@@ -89,9 +89,9 @@ pub fn get_nothing(registry: &Registry, parts: Parts) -> Option<u64> {
     registry.owners.get(parts.index)?.is_of(parts.generation).then_some(0)
 }
 
-/// The model of this name in a registry, or in one tenant; there is no answer where there is no model.
+/// The model of this name in a registry, or in the tenant with this code; there is no answer where there is no model.
 #[inline(always)]
-pub fn find_model(handle: u64, tenant: Option<&str>, name: &[u8]) -> Option<u64> {
+pub fn find_model(handle: u64, tenant: Option<&[u8]>, name: &[u8]) -> Option<u64> {
     let registry = super::registry::find(handle).ok()?;
     let version = registry.changes.read()?;
     // What is found was registered all the while, if nothing has changed, so the atom has stood for one name.
@@ -123,7 +123,7 @@ pub fn find_structure(handle: u64, ask: &StructureSearch<'_>) -> Option<u64> {
     let model = if ask.tenant.is_empty() {
         index.first(keys, key)?
     } else {
-        let tenant = registry.places.code_at_once(ask.tenant)?;
+        let tenant = registry.places.code_at_once(ask.tenant.as_bytes())?;
         index.newest_in(keys, key, GLOBAL_INDEX, tenant)?
     };
     if !ask.fits(model.1) {
