@@ -564,7 +564,7 @@ pub unsafe extern "C" fn mreg_owner_models(
     if aligned && stamp.is_null() && !count.is_null() && !models.is_null() && capacity <= MOST_ROOM {
         // SAFETY: not null, aligned, not larger than an object can be, and promised by the caller.
         let room = unsafe { std::slice::from_raw_parts_mut(models.cast(), capacity) };
-        if let Some(used) = quick::list_short(owner, kind, room) {
+        if let Some(used) = quick::list_asked(owner, kind, room) {
             // SAFETY: neither null nor unaligned, and promised by the caller.
             unsafe { count.write(used) };
             return Status::OK as mreg_status;

@@ -288,10 +288,10 @@ impl List {
         true
     }
 
-    /// As [`List::copy`] of the models that the owner has, where nobody is at the list; with `SHORT` only where it is a short one that was
-    /// asked since it was changed, and without a call.
+    /// As [`List::copy`] of the models that the owner has, where nobody is at the list; with `ASKED` only where it was asked since it was
+    /// changed, and without a call.
     #[inline(always)]
-    pub fn copy_at_once<const STAMPED: bool, const SHORT: bool>(
+    pub fn copy_at_once<const STAMPED: bool, const ASKED: bool>(
         &self,
         generation: u32,
         kind: u32,
@@ -305,17 +305,19 @@ impl List {
         let registry = if STAMPED { registry_word.load(Ordering::Acquire) } else { 0 };
         let usual = version & 1 == 0
             && identity as u32 == live_identity(generation)
-            && (!SHORT || shape & (LONG | UNASKED) == 0)
+            && (!ASKED || shape & UNASKED == 0)
             && self.valid.load(Ordering::Relaxed) == epoch.load(Ordering::Acquire)
             && (kind == ANY_KIND || kind == (identity >> 32) as u32);
         if !usual {
             return None;
         }
-        if SHORT || shape & LONG == 0 {
+        if shape & LONG == 0 {
             match out.first_chunk_mut::<INLINE>() {
                 Some(out) if used == INLINE => memory::copy_ten(&self.ids, out),
                 _ => memory::copy_few(self.ids.get(..used)?, out),
             }
+        } else if ASKED {
+            self.copy_whole(shape, out)?;
         } else {
             self.copy_long(shape, (identity >> 32) as u32, out)?;
         }
@@ -334,7 +336,13 @@ impl List {
         if takes_lock(shape, kind) {
             return None;
         }
-        memory::copy(self.ids(shape).get(..(shape & USED) as usize)?, out);
+        self.copy_whole(shape, out)
+    }
+
+    /// Copies a long list that has no gaps, as none has that was asked.
+    #[inline(always)]
+    fn copy_whole(&self, shape: u64, out: &mut [MaybeUninit<u64>]) -> Option<()> {
+        memory::copy(self.run(&self.long_ids).as_slice().get(..(shape & USED) as usize)?, out);
         Some(())
     }
 

@@ -9,7 +9,7 @@ use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::marker::PhantomData;
 use std::mem::{MaybeUninit, align_of, size_of};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 use parking_lot::Mutex;
 
@@ -375,10 +375,9 @@ pub fn free_given_back(run: Words) {
 /// them torn.
 #[inline(always)]
 pub fn copy(from: &[AtomicU64], to: &mut [MaybeUninit<u64>]) {
-    let count = from.len().min(to.len());
-    let (from, to) = (&from[..count], &mut to[..count]);
     let whole = copy_lines(from, to);
-    copy_few(&from[whole..], &mut to[whole..]);
+    let rest = to.iter_mut().skip(whole).zip(from.iter().skip(whole));
+    rest.for_each(|(to, from)| _ = to.write(from.load(Ordering::Relaxed)));
 }
 
 /// As [`copy`], one by one: for the few that are too few to do otherwise.
@@ -505,14 +504,24 @@ pub fn alike_in_line(line: &[AtomicU64; LINE_WORDS], upper: u32) -> u32 {
         .fold(0, |alike, (at, word)| alike | u32::from((word.load(Ordering::Relaxed) >> 32) as u32 == upper) << at)
 }
 
-/// Copies the whole lines' worth of words, both of the same length; gives how many words that were.
+/// Whether the processor has AVX; false before [`know_processor`].
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+static AVX: AtomicBool = AtomicBool::new(false);
+
+/// Finds out what copies can use: before the first one, which must not call anything to ask.
+pub fn know_processor() {
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+    AVX.store(std::arch::is_x86_feature_detected!("avx"), Ordering::Relaxed);
+}
+
+/// Copies the whole lines' worth of so many words, of which there are as many in both; gives how many words that were.
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 #[inline(always)]
 fn copy_lines(from: &[AtomicU64], to: &mut [MaybeUninit<u64>]) -> usize {
-    let whole = from.len() / LINE_WORDS * LINE_WORDS;
-    let (from, to) = (&from[..whole], &mut to[..whole]);
+    let whole = from.len().min(to.len()) / LINE_WORDS * LINE_WORDS;
+    let (Some(from), Some(to)) = (from.get(..whole), to.get_mut(..whole)) else { return 0 };
     // Half the instructions, so that the machine sees twice as far ahead: 0.6 of the time where what is copied is in no near cache.
-    if whole > 0 && std::arch::is_x86_feature_detected!("avx") {
+    if whole > 0 && AVX.load(Ordering::Relaxed) {
         // SAFETY: the processor has AVX, and there are as many words in both, at least a line of them.
         unsafe { copy_by_halves(from, to) };
     } else if whole > 0 {

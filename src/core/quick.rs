@@ -29,9 +29,9 @@ pub fn list<const STAMPED: bool>(owner: u64, kind: u32, out: &mut [MaybeUninit<u
     Some((registry.count((list, answer)), stamp))
 }
 
-/// As [`list`], of a short list that was asked since it was changed, on a thread that has counted before: without a call.
+/// As [`list`], of a list that was asked since it was changed, on a thread that has counted before: without a call.
 #[inline(always)]
-pub fn list_short(owner: u64, kind: u32, out: &mut [MaybeUninit<u64>]) -> Option<usize> {
+pub fn list_asked(owner: u64, kind: u32, out: &mut [MaybeUninit<u64>]) -> Option<usize> {
     let (registry, parts) = locate(owner).ok()?;
     let list = registry.lists.get(parts.index)?;
     let line = registry.counters.line_at_once()?;

@@ -299,6 +299,7 @@ pub(crate) fn is_of(word: u64, generation: u32) -> bool {
 /// `ERROR_FULL` when 8,191 registries are alive, `ERROR_OUT_OF_MEMORY`.
 pub fn create(options: Options) -> Result<u64> {
     super::names::draw_key();
+    super::memory::know_processor();
     Lazy::force(&handle::GENERATION_BASE);
     let mut numbers = NUMBERS.lock();
     let numbers = numbers.get_or_insert_with(|| Numbers {

@@ -33,22 +33,29 @@ fn a_list_that_is_frozen_answers_nobody_and_any_other_at_once() {
     list.thaw();
     list.thaw();
     assert_eq!(kinds.map(at_once), [(Some(1), Some(10)); 2], "let in once");
-    // Who is the first to ask has something to say, and a long list has no room in its block.
-    let short = || {
+    // Who is the first to ask has something to say, and what a long list has for its names takes a call to look at.
+    let without_a_call = || {
         let copied = list.copy_at_once::<false, true>(7, ANY_KIND, (&word, &word), &mut room());
         (copied.map(|(answer, _)| answer.count), list.find_at_once::<true>(7, ANY_KIND, &word, 1))
     };
     list.push(20, 2, 7);
-    assert_eq!(short(), (None, Some(10)));
+    assert_eq!(without_a_call(), (None, Some(10)));
     list.is_first(copy().expect("an answer").unasked.expect("the first"), |_| ());
-    assert_eq!(short(), (Some(2), Some(10)));
+    assert_eq!(without_a_call(), (Some(2), Some(10)));
     for number in 3..=INLINE as u64 + 1 {
         list.reserve(|_, _| ()).expect("there is memory");
         list.push(number * 10, number as u32, 5 + number);
     }
+    assert_eq!(without_a_call(), (None, None));
     list.is_first(copy().expect("an answer").unasked.expect("the first"), |_| ());
-    assert_eq!(short(), (None, None));
+    assert_eq!(without_a_call(), (Some(INLINE + 1), None));
     assert_eq!(list.find_at_once::<false>(7, ANY_KIND, &word, 1), Some(10));
+    // A gap is closed before anybody is answered.
+    list.remove(3, 100);
+    assert_eq!(without_a_call(), (None, None));
+    assert_eq!(copy(), Err(Miss::Unbuilt));
+    list.build(|_, _| ());
+    assert_eq!(without_a_call(), (Some(INLINE), None), "who builds it has asked");
 }
 
 #[test]
