@@ -212,6 +212,24 @@ fn the_first_question_about_a_long_list_that_lost_all_of_its_models_is_a_miss() 
 }
 
 #[test]
+fn a_question_that_wants_no_stamp_is_answered_and_counted_as_any_other() {
+    for length in (1..=40_usize).chain([100]) {
+        let registry = Registry::new();
+        let app = registry.app();
+        let models: Vec<u64> =
+            (0..length).map(|number| Model::of(&format!("Model{number}"), app).add(&registry)).collect();
+        for capacity in [100, length, length.div_ceil(2)] {
+            let (mut room, mut count) = (vec![0; capacity + 1], 0);
+            call!(mreg_owner_models(app, ANY, room.as_mut_ptr(), capacity, &mut count, std::ptr::null_mut()))
+                .expect("a list");
+            let copied = length.min(capacity);
+            assert_eq!((count, &room[..copied], room[copied]), (length, &models[..copied], 0), "room for {capacity}");
+        }
+        assert_eq!((stats(registry.0).cache_hits, stats(registry.0).cache_misses), (2, 1), "{length} models");
+    }
+}
+
+#[test]
 fn hits_of_every_thread_are_counted() {
     let registry = Registry::new();
     let app = registry.app();

@@ -104,17 +104,15 @@ impl Places {
         partition.map_or(Code::Unknown, Code::Partition)
     }
 
-    /// As [`Places::code`], where it stands for a partition and nobody is in the way. Whether that is still there is to be asked of what is
-    /// found in it. No code is known that is not UTF-8.
+    /// As [`Places::code`], where it is the label of a partition, as a reserved code never is, and nobody is in the way. Whether the partition
+    /// is still there is to be asked of what is found in it. No code is known that is not UTF-8.
     #[inline(always)]
     pub fn code_at_once(&self, code: &[u8]) -> Option<u32> {
         if code.is_empty() || code == GLOBAL.as_bytes() {
             return Some(GLOBAL_INDEX);
         }
         let found = self.labels.find_at_once(code)??;
-        let label = self.by_label.get(found.atom)?;
-        let reserved = label.means.load(Ordering::Relaxed) & RESERVED != 0;
-        let partition = if reserved { GLOBAL_INDEX } else { label.partition.load(Ordering::Relaxed).checked_sub(1)? };
+        let partition = self.by_label.get(found.atom)?.partition.load(Ordering::Relaxed).checked_sub(1)?;
         found.still().then_some(partition)
     }
 
