@@ -514,7 +514,7 @@ pub fn know_processor() {
     AVX.store(std::arch::is_x86_feature_detected!("avx"), Ordering::Relaxed);
 }
 
-/// Copies the whole lines' worth of so many words, of which there are as many in both; gives how many words that were.
+/// Copies the whole lines' worth of as many words as both have room for; gives how many words that were.
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 #[inline(always)]
 fn copy_lines(from: &[AtomicU64], to: &mut [MaybeUninit<u64>]) -> usize {

@@ -523,11 +523,10 @@ impl Locked {
     #[cold]
     fn make_room_in_indices(&mut self, more: usize) -> Result<()> {
         let Registry { by_name, by_structure, changes, .. } = self.registry;
-        by_name.reserve(&mut self.by_name, changes, more)?;
-        by_structure.reserve(&mut self.by_structure, changes, more)?;
         // What a clear leaves behind goes in here, and it should not have to wait for memory.
         self.old_indices.try_reserve(INDICES).map_err(|_| Status::ERROR_OUT_OF_MEMORY)?;
-        Ok(())
+        by_name.reserve(&mut self.by_name, changes, more)?;
+        Ok(by_structure.reserve(&mut self.by_structure, changes, more)?)
     }
 
     /// The model that one of this name with these owners replaces.
