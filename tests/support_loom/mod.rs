@@ -304,6 +304,8 @@ pub mod memory {
     /// None here.
     pub unsafe trait Atomics: Default {}
 
+    pub fn know_processor() {}
+
     /// Two places, made by the first who asks.
     pub struct Table<T>(OnceLock<[T; 2]>);
 
