@@ -169,12 +169,6 @@ static double readers(struct bench *bench, int core, int count, bool one_owner, 
     return operations / seconds / 1e6;
 }
 
-static int by_value(const void *one, const void *other)
-{
-    double a = *(const double *)one, b = *(const double *)other;
-    return (a > b) - (a < b);
-}
-
 /* In turn, as the machine is not as fast at all times, nor is one core as the other: one reader is the mean of one on each. */
 static void measure_readers(struct bench *bench, const char *what, bool one_owner, void (*work)(struct worker *))
 {
@@ -187,15 +181,12 @@ static void measure_readers(struct bench *bench, const char *what, bool one_owne
         one[at] += readers(bench, 1, 1, one_owner, work) / CORES;
         times[at] = two[at] / one[at];
     }
-    qsort(one, TURNS, sizeof *one, by_value);
-    qsort(two, TURNS, sizeof *two, by_value);
-    qsort(times, TURNS, sizeof *times, by_value);
     snprintf(name, sizeof name, "%s, %s: one reader", what, where);
-    row(bench, name, "M/s", one[TURNS / 2]);
+    row(bench, name, "M/s", median(one, TURNS));
     snprintf(name, sizeof name, "%s, %s: two readers", what, where);
-    row(bench, name, "M/s", two[TURNS / 2]);
+    row(bench, name, "M/s", median(two, TURNS));
     snprintf(name, sizeof name, "%s, %s: two readers to one", what, where);
-    row(bench, name, "times", times[TURNS / 2]);
+    row(bench, name, "times", median(times, TURNS));
 }
 
 static void measure_beside_writer(struct bench *bench, bool one_owner)

@@ -178,6 +178,16 @@ const PART: u64 = 1 << 63;
 const PARTS: (usize, usize) = (5, 8);
 /// From how many words on: 2 MiB. Where less is left, growing twice as often would cost more than it saves.
 const LARGE: usize = 1 << 18;
+/// For so many keys what was found of them last is kept at hand: as many as an application has models of different names, and as a
+/// word has bits.
+const AT_HAND: usize = 64;
+
+/// By which place keys are kept at hand: they are numbers that were given out one after the other, or twice those.
+#[inline(always)]
+fn spread(key: u64) -> u64 {
+    (key >> 1) + (key << 5)
+}
+
 /// For how many more entries room is made at the least.
 const FEW: usize = 6;
 

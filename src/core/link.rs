@@ -16,6 +16,14 @@ pub(crate) struct Frozen {
     changes: bool,
 }
 
+impl Registry {
+    /// How a model's entries by name and by structure in a partition are looked for.
+    #[inline(always)]
+    pub(super) fn wanted(&self, name: u32, structure: u32, partition: u32) -> (Wanted, Wanted) {
+        (self.by_name.wanted(name, partition), self.by_structure.wanted(structure, partition))
+    }
+}
+
 impl Locked {
     /// Puts a model into its lists, its partition and the index by name; the one that it replaces goes.
     pub fn link(&mut self, model: u32, place: Place, replaced: Option<u32>, in_place: bool, gone: &mut DueList) {
@@ -58,8 +66,7 @@ impl Locked {
         let key = self.key(model);
         let structure = key.structure.load(Ordering::Relaxed);
         self.settle_in(place);
-        let Registry { by_name, by_structure, .. } = self.registry;
-        let wanted = (by_name.wanted(atom, place.partition), by_structure.wanted(structure, place.partition));
+        let wanted = self.registry.wanted(atom, structure, place.partition);
         let due = self.is_due(model);
         self.link_partition(model, key, structure, place, wanted, due);
     }

@@ -376,8 +376,7 @@ pub fn free_given_back(run: Words) {
 #[inline(always)]
 pub fn copy(from: &[AtomicU64], to: &mut [MaybeUninit<u64>]) {
     let whole = copy_lines(from, to);
-    let rest = to.iter_mut().skip(whole).zip(from.iter().skip(whole));
-    rest.for_each(|(to, from)| _ = to.write(from.load(Ordering::Relaxed)));
+    copy_few(from.get(whole..).unwrap_or_default(), to.get_mut(whole..).unwrap_or_default());
 }
 
 /// As [`copy`], one by one: for the few that are too few to do otherwise.

@@ -206,11 +206,10 @@ pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option
     if far && let Some(slot) = locked.partitions.slots.get(partition as usize) {
         memory::prefetch_all(slot);
     }
-    let Registry { by_name, by_structure, .. } = registry;
-    let mut wanted = (by_name.wanted(atom, partition), by_structure.wanted(structure, partition));
+    let mut wanted = registry.wanted(atom, structure, partition);
     if far {
-        by_name.prefetch_to_put(&locked.by_name, wanted.0);
-        by_structure.prefetch_to_put(&locked.by_structure, wanted.1);
+        registry.by_name.prefetch_to_put(&locked.by_name, wanted.0);
+        registry.by_structure.prefetch_to_put(&locked.by_structure, wanted.1);
     }
     let (data_source, app) = if of_source { (owner, NONE) } else { (NONE, owner) };
     // Most often the owner counts in its partition already.
@@ -240,7 +239,7 @@ pub fn register(handle: u64, new: &PlainModel<'_>, gone: &mut DueList) -> Option
     let begun = registry.changes.begin();
     let place = if counts { Place { data_source, app, partition } } else { locked.enter(data_source, app, home) };
     if place.partition != partition {
-        wanted = (by_name.wanted(atom, place.partition), by_structure.wanted(structure, place.partition));
+        wanted = registry.wanted(atom, structure, place.partition);
     }
     let key = locked.key(model);
     let id = locked.fill(model, key, (atom, structure), schema, new.marks, new.user_data);

@@ -1,26 +1,24 @@
 //! Of which partition the first entry of a key is, for the keys that models were put in of last: the writer's, so that it need not look.
 
-/// As many as an application has models of different names; and as `kept` has bits.
-const KNOWN: usize = 64;
+use super::{AT_HAND, spread};
 
 /// The sequence numbers of the first partitions that have a key.
 pub(super) struct KnownFirsts {
-    firsts: [(u32, u64); KNOWN],
+    firsts: [(u32, u64); AT_HAND],
     /// Which of them hold, as bits.
     kept: u64,
 }
 
 impl Default for KnownFirsts {
     fn default() -> Self {
-        KnownFirsts { firsts: [(0, 0); KNOWN], kept: 0 }
+        KnownFirsts { firsts: [(0, 0); AT_HAND], kept: 0 }
     }
 }
 
 impl KnownFirsts {
     #[inline(always)]
     fn at(key: u32) -> usize {
-        // Keys are numbers that were given out one after the other, or twice those.
-        ((key >> 1) + (key << 5)) as usize % KNOWN
+        spread(key.into()) as usize % AT_HAND
     }
 
     /// The first partition of a key, if it is known.

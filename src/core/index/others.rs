@@ -4,6 +4,8 @@ use std::collections::{HashMap, hash_map};
 
 use crate::error::Status;
 
+use super::{AT_HAND, spread};
+
 /// The most partitions that can come to be in a registry.
 pub(crate) const MAX_SEQUENCE: u64 = 1 << (6 * LEVELS);
 /// Levels of the tree; the highest has one word for each key.
@@ -15,16 +17,13 @@ pub(super) struct Others {
     pub(super) words: TreeWords,
     /// The places of words of the lowest level to which a bit was added last: partitions come to be one after the other, so that the next
     /// bit of a key most likely goes to the same word. After the second one the word is kept beside it.
-    pub(super) recent: [(u64, u64); RECENT],
+    pub(super) recent: [(u64, u64); AT_HAND],
     /// Which words are kept there, as bits; the table then says what they said before.
     pub(super) kept: u64,
 }
 
 /// The words of a tree by [`Others::place`].
 pub(super) type TreeWords = HashMap<u64, u64, ahash::RandomState>;
-
-/// As many as an application has models of different names; and as `kept` has bits.
-const RECENT: usize = 64;
 
 /// No tree.
 pub(super) fn no_words() -> TreeWords {
@@ -38,7 +37,7 @@ pub(super) fn bytes_of(words: &TreeWords) -> usize {
 
 impl Default for Others {
     fn default() -> Self {
-        Others { words: no_words(), recent: [(0, 0); RECENT], kept: 0 }
+        Others { words: no_words(), recent: [(0, 0); AT_HAND], kept: 0 }
     }
 }
 
@@ -115,9 +114,8 @@ impl Others {
     /// Where the word of a place would be kept.
     #[inline(always)]
     pub(super) fn recent_at(place: u64) -> usize {
-        // Keys are numbers that were given out one after the other, or twice those; and of each there are few words at a time.
-        let (key, number) = (place >> 32, place << 4);
-        ((key >> 1) + (key << 5) + number) as usize % RECENT
+        // Of each key there are few words at a time.
+        (spread(place >> 32) + (place << 4)) as usize % AT_HAND
     }
 
     /// Forgets every key; gives what is left of them.

@@ -32,6 +32,13 @@ fn model_of(known: Option<Known<'_>>) -> Option<u32> {
     known.map(|(model, _)| model)
 }
 
+/// Gives a model the name with this atom, and puts it into a partition.
+fn name(keys: &Table<ModelKey>, model: u32, atom: u32, partition: u32) {
+    let key = keys.reserve(model).expect("there is memory");
+    key.name.store(atom, Ordering::Relaxed);
+    key.partition.store(partition, Ordering::Relaxed);
+}
+
 impl Both {
     fn new(by: By, seed: u64, partitions: u32, models: u32) -> Both {
         let keys = Table::new();
@@ -367,9 +374,7 @@ fn without_memory_for_one_table_nothing_is_put_into_what_the_other_was_before() 
     let (index, changes) = (Index::new(By::Name), Changes::default());
     let mut counts = IndexCounts::default();
     for model in 0..2 {
-        let key = KEYS.reserve(model).expect("there is memory");
-        key.name.store(model + 1, Ordering::Relaxed);
-        key.partition.store(0, Ordering::Relaxed);
+        name(&KEYS, model, model + 1, 0);
     }
     let put = |counts: &mut IndexCounts, model: u32| {
         index.reserve(counts, &changes, 1).expect("there is memory");
@@ -392,15 +397,13 @@ fn what_is_put_in_asks_for_no_memory() {
     let (index, changes) = (Index::new(By::Name), Changes::default());
     let mut counts = IndexCounts::default();
     for partition in 0..2 {
-        for name in 1..=300 {
-            let model = partition * 300 + name - 1;
-            let key = KEYS.reserve(model).expect("there is memory");
-            key.name.store(name, Ordering::Relaxed);
-            key.partition.store(partition, Ordering::Relaxed);
+        for atom in 1..=300 {
+            let model = partition * 300 + atom - 1;
+            name(&KEYS, model, atom, partition);
             index.reserve(&mut counts, &changes, 1).expect("there is memory");
             let words = &counts.others.words;
             assert!(words.capacity() - words.len() >= LEVELS as usize, "{model} models");
-            index.put(&mut counts, &KEYS, model, index.wanted(name, partition), u64::from(partition), u64::from);
+            index.put(&mut counts, &KEYS, model, index.wanted(atom, partition), u64::from(partition), u64::from);
         }
     }
     assert_eq!((counts.firsts, counts.rest), (300, 300));
